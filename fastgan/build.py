@@ -1,0 +1,119 @@
+"""From settings and a data set's description to the buffers a step works on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastgan.data.dataset import DataSpec
+from fastgan.errors import UserError
+from fastgan.networks import OPTIMISERS, Network, Optimiser, aligned, build_network, initialise
+from fastgan.settings import Settings
+from fastgan.step import Gan, Roles
+from fastgan_kernels import ROLES, key_of
+
+# Keeps the generator of initial weights apart from other uses of the same seed.
+_INITIAL_WEIGHTS = 0x1417
+
+
+def output_activation(settings: Settings, spec: DataSpec) -> str:
+    """The generator's last activation that `settings.output` means for this data; `UserError` if impossible."""
+    if settings.output == "auto":
+        return "softmax" if spec.vocabulary else "tanh" if spec.bounded else "linear"
+    if settings.output == "softmax" and not spec.vocabulary:
+        raise UserError("output is 'softmax' but the data are not tokens; use output = 'auto'")
+    if settings.output != "softmax" and spec.vocabulary:
+        raise UserError(f"output is {settings.output!r} but tokens need 'softmax'; use output = 'auto'")
+    return settings.output
+
+
+def _optimiser(settings: Settings, initial_rate: float, steps_per_epoch: int) -> Optimiser:
+    return Optimiser(
+        code=OPTIMISERS[settings.optimiser],
+        initial_rate=initial_rate,
+        beta1=settings.beta1,
+        beta2=settings.beta2,
+        momentum=settings.momentum,
+        rho=settings.rho,
+        epsilon=settings.epsilon,
+        decay_start=float(settings.decay_start * steps_per_epoch),
+        decay_steps=float(settings.decay_epochs * steps_per_epoch),
+    )
+
+
+def build_generator(
+    settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
+) -> Network:
+    """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
+    last = output_activation(settings, spec)
+    hidden = list(settings.generator)
+    return build_network(
+        [settings.latent_dim + n_classes, *hidden, spec.network_width],
+        [settings.generator_activation] * len(hidden) + ["linear" if last == "softmax" else last],
+        max_rows=max_rows,
+        slope=settings.leaky_slope,
+        optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch),
+        softmax_group=spec.vocabulary,
+    )
+
+
+def build_discriminator(
+    settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
+) -> Network:
+    """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
+    hidden = list(settings.discriminator)
+    return build_network(
+        [spec.network_width, *hidden, 1 + n_classes],
+        [settings.discriminator_activation] * len(hidden) + ["linear"],
+        max_rows=max_rows,
+        slope=settings.leaky_slope,
+        optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
+    )
+
+
+def roles_of(loss: str, label_smoothing: float) -> Roles:
+    """Targets, signs and loss codes of the three roles; smoothing lowers the real target alone."""
+    real, fake, generator = ROLES[loss]
+    return Roles(
+        codes=np.array([real[0], fake[0], generator[0]], np.int64),
+        targets=np.array([real[1] * (1 - label_smoothing), fake[1], generator[1]], np.float32),
+        signs=np.array([real[2], fake[2], generator[2]], np.float32),
+    )
+
+
+def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
+    """Allocate both players and every buffer of a step, with initial weights drawn from the seed."""
+    joint = settings.update == "joint"
+    batch, real_rows = settings.batch_size, settings.batch_size if joint else settings.batch_size // 2
+    discriminator_rows = 2 * batch if joint else batch
+    labelled = n_classes > 0
+    generator = build_generator(
+        settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch
+    )
+    discriminator = build_discriminator(
+        settings, spec, n_classes, max_rows=discriminator_rows, steps_per_epoch=steps_per_epoch
+    )
+    random = np.random.Generator(np.random.Philox(key=settings.seed, counter=_INITIAL_WEIGHTS))
+    initialise(generator, settings.init, settings.init_std, random)
+    initialise(discriminator, settings.init, settings.init_std, random)
+    width = spec.network_width
+    return Gan(
+        generator=generator,
+        discriminator=discriminator,
+        roles=roles_of(settings.loss, settings.label_smoothing),
+        latent=aligned(batch * settings.latent_dim).reshape(batch, settings.latent_dim),
+        latent_labels=np.zeros(batch if labelled else 0, np.int64),
+        real=aligned(discriminator_rows * width).reshape(discriminator_rows, width),
+        real_labels=np.zeros(discriminator_rows if labelled else 0, np.int64),
+        indices=np.zeros(discriminator_rows, np.int64),
+        scale=np.ascontiguousarray(spec.scale, np.float32),
+        shift=np.ascontiguousarray(spec.shift, np.float32),
+        key=key_of(settings.seed),
+        clock=np.zeros(1, np.int64),
+        n_classes=n_classes,
+        vocabulary=spec.vocabulary,
+        real_rows=real_rows,
+        n_critic=settings.n_critic,
+        joint=joint,
+        uniform_latent=settings.latent == "uniform",
+        replacement=settings.sampling == "replacement",
+    )

@@ -1,0 +1,137 @@
+"""What happens between steps: progress, metrics, pictures, checkpoints. None of it enters compiled code."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastgan.atomic import write_atomically
+from fastgan.errors import UserError
+
+if TYPE_CHECKING:
+    from fastgan.progress import Progress
+    from fastgan.trainer import Trainer
+
+NEVER = 2**62
+
+
+class Callback:
+    """Watches a training. The trainer runs up to the nearest step that some callback asks for."""
+
+    def start(self, trainer: Trainer, last: int) -> None:
+        """Called before the first step of a training up to step `last`."""
+
+    def next_step(self, step: int) -> int:
+        """The next step, above `step`, after which this callback must see the trainer."""
+        return NEVER
+
+    def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
+        """Called after steps `first` to ``first + k``, with their statistics (k, 9)."""
+
+    def finish(self, trainer: Trainer) -> None:
+        """Called after the last step, also when stopped early."""
+
+
+class Every(Callback):
+    """Calls ``action(trainer)`` after every `period` steps, and at the end of the training; 0: only then."""
+
+    def __init__(self, period: int, action: Callable[[Trainer], None]):
+        self.period = period
+        self.action = action
+        self.done = -1
+
+    def next_step(self, step: int) -> int:
+        return (step // self.period + 1) * self.period if self.period else NEVER
+
+    def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
+        if self.period and trainer.step % self.period == 0:
+            self._act(trainer)
+
+    def finish(self, trainer: Trainer) -> None:
+        if self.done != trainer.step:
+            self._act(trainer)
+
+    def _act(self, trainer: Trainer) -> None:
+        self.action(trainer)
+        self.done = trainer.step
+
+
+class Show(Callback):
+    """Feeds a `fastgan.progress.Progress`."""
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+
+    def start(self, trainer: Trainer, last: int) -> None:
+        self.progress.start(last, trainer.steps_per_epoch, trainer.step)
+
+    def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
+        self.progress.update(first, statistics)
+
+    def finish(self, trainer: Trainer) -> None:
+        self.progress.finish()
+
+
+class Metrics(Callback):
+    """Appends means of the statistics to ``metrics.jsonl``, one row for every `period` steps.
+
+    A row: ``step`` (the last it covers), ``epoch``, the mean of each statistic, ``steps_per_second``. When a run is
+    resumed, rows beyond its checkpoint are dropped, as is a last line that a crash left unfinished.
+    """
+
+    def __init__(self, path: Path, period: int):
+        self.path = path
+        self.period = period
+        self.sums: np.ndarray | None = None
+        self.count = 0
+
+    def start(self, trainer: Trainer, last: int) -> None:
+        kept = [row for row in read_metrics(self.path) if row["step"] <= trainer.step]
+        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        self.began = time.perf_counter()
+
+    def next_step(self, step: int) -> int:
+        return (step // self.period + 1) * self.period
+
+    def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
+        total = statistics.sum(axis=0, dtype=np.float64)
+        self.sums = total if self.sums is None else self.sums + total
+        self.count += len(statistics)
+        if trainer.step % self.period == 0:
+            self._write(trainer)
+
+    def finish(self, trainer: Trainer) -> None:
+        if self.count:
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        from fastgan.step import STATISTICS
+
+        assert self.sums is not None
+        now = time.perf_counter()
+        row = {"step": trainer.step, "epoch": round(trainer.step / trainer.steps_per_epoch, 3)}
+        row |= {name: float(f"{v:.6g}") for name, v in zip(STATISTICS, self.sums / self.count, strict=True)}
+        row["steps_per_second"] = round(self.count / (now - self.began), 1)
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
+        self.sums, self.count, self.began = None, 0, now
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """Rows of a ``metrics.jsonl``; none if it does not exist, and without a last line left unfinished."""
+    rows = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return rows

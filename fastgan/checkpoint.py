@@ -1,0 +1,148 @@
+"""Generators and checkpoints as safetensors files: arrays and text, nothing that can run.
+
+A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``; a checkpoint holds both players'
+parameters and optimiser moments and the step besides. The text beside the arrays is the settings and the description of
+the data, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgan.atomic import write_atomically
+from fastgan.data.dataset import DataSpec
+from fastgan.errors import UserError
+from fastgan.settings import Settings
+
+if TYPE_CHECKING:
+    from fastgan.generator import Generator
+    from fastgan.networks import Network
+    from fastgan.step import Gan
+
+FORMAT_VERSION = 1
+
+Tensors = dict[str, np.ndarray]
+
+_PLAYERS = ("generator", "discriminator")
+_STATE = ("params", "mean", "square", "updates")
+
+
+def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> None:
+    """Write a generator; `recipe` is the text of the recipe that trained it, kept for the reader."""
+    tensors = {"generator.params": generator.net.params}
+    _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
+
+
+def save_checkpoint(
+    gan: Gan, settings: Settings, spec: DataSpec, path: str | Path, recipe: str = ""
+) -> None:
+    """Write all that the next step depends on: both players, their optimisers' state and the step."""
+    tensors: Tensors = {"clock": gan.clock}
+    for player in _PLAYERS:
+        net: Network = getattr(gan, player)
+        tensors |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
+    _write(path, "checkpoint", tensors, settings, spec, gan.n_classes, recipe)
+
+
+def restore(gan: Gan, tensors: Tensors, path: str | Path) -> None:
+    """Put a checkpoint's arrays into a `Gan` built from the same settings."""
+    buffers = {"clock": gan.clock}
+    for player in _PLAYERS:
+        net: Network = getattr(gan, player)
+        buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
+    for name, buffer in buffers.items():
+        stored = tensors.get(name)
+        if stored is None or stored.shape != buffer.shape or stored.dtype != buffer.dtype:
+            found = "missing" if stored is None else f"{stored.dtype} {stored.shape}"
+            raise UserError(
+                f"{path}: {name} is {found}, expected {buffer.dtype} {buffer.shape}; "
+                "the file was changed after it was written"
+            )
+    for name, buffer in buffers.items():
+        buffer[...] = tensors[name]
+
+
+class Stored:
+    """A file read back: its kind ("generator" or "checkpoint"), arrays, settings and data description."""
+
+    def __init__(self, path: str | Path):
+        tensors, metadata = _read(path)
+        try:
+            self.kind: str = metadata["kind"]
+            self.settings = Settings(**json.loads(metadata["settings"]))
+            self.settings.check()
+            self.n_classes = int(metadata["n_classes"])
+            self.spec = DataSpec.from_metadata(
+                json.loads(metadata["data"]), tensors["data.scale"], tensors["data.shift"]
+            )
+            self.recipe = metadata.get("recipe", "")
+            tensors["generator.params"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
+        self.tensors = tensors
+        self.path = path
+
+    def check_settings(self, settings: Settings) -> None:
+        """Raise `UserError` naming the settings that differ from those stored and would change the training."""
+        old, new = asdict(self.settings), asdict(settings)
+        free = ("backend", "threads")
+        changed = [f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in free]
+        if changed:
+            raise UserError(
+                f"{self.path} was trained with other settings ({'; '.join(changed)}); "
+                "resume with the same ones, or start a new training"
+            )
+
+
+def _write(
+    path: str | Path,
+    kind: str,
+    tensors: Tensors,
+    settings: Settings,
+    spec: DataSpec,
+    n_classes: int,
+    recipe: str,
+) -> None:
+    from safetensors.numpy import save
+
+    metadata = {
+        "format": "fastgan",
+        "format_version": str(FORMAT_VERSION),
+        "kind": kind,
+        "settings": json.dumps({**asdict(Settings.of(settings))}),
+        "n_classes": str(n_classes),
+        "data": json.dumps(spec.to_metadata()),
+        "recipe": recipe,
+    }
+    tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    write_atomically(path, save(contiguous, metadata))
+
+
+def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; give a file that fastgan wrote, or its run's folder") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except SafetensorError as error:
+        raise UserError(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
+    if metadata.get("format") != "fastgan":
+        raise UserError(f"{path} is a safetensors file of another program; give one that fastgan wrote")
+    version = metadata.get("format_version", "")
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+        raise UserError(
+            f"{path} has format version {version or 'unknown'} but this fastgan reads up to {FORMAT_VERSION}; "
+            "upgrade fastgan"
+        )
+    return tensors, metadata

@@ -1,0 +1,116 @@
+"""What every data source returns: rows, their labels, and how to turn them into network units and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from fastgan.errors import UserError
+
+Kind = Literal["image", "points", "sequence", "tokens", "table"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a generator must know of its data to give samples in the data's own units.
+
+    A row ``x`` in data units and its network units ``u`` are tied by ``u = x * scale + shift``. For tokens
+    the network sees ``vocabulary`` columns a position (one-hot rows, or a softmax's probabilities) and scale
+    and shift are not used.
+
+    Parameters
+    ----------
+    kind : what the rows are, which decides pictures and measures
+    width : values in a row, in data units (pixels, columns, or token positions)
+    dtype : NumPy name of the data's own dtype; integer dtypes make samples rounded integers
+    scale, shift : (width,) float32
+    low, high : range of the data in data units, used to clip samples of integer data; None where unbounded
+    bounded : network units lie in [-1, 1], so that tanh is the natural output; otherwise linear
+    image_shape : (height, width) of an image, grey; or (height, width, 3)
+    vocabulary : number of different tokens; 0 where rows are not tokens
+    n_classes : number of labels; 0 without labels
+    class_names : one name a label, or empty
+    columns : one name a column of a table, or empty
+    """
+
+    kind: Kind
+    width: int
+    dtype: str
+    scale: np.ndarray
+    shift: np.ndarray
+    low: float | None = None
+    high: float | None = None
+    bounded: bool = True
+    image_shape: tuple[int, ...] = ()
+    vocabulary: int = 0
+    n_classes: int = 0
+    class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def network_width(self) -> int:
+        """Columns the networks see in one row."""
+        return self.width * self.vocabulary if self.vocabulary else self.width
+
+    def to_data_units(self, rows: np.ndarray) -> np.ndarray:
+        """Turn network rows (n, network_width) float32 into rows (n, width) of the data's own dtype."""
+        if self.vocabulary:
+            tokens = rows.reshape(len(rows), self.width, self.vocabulary).argmax(axis=2)
+            return tokens.astype(self.dtype)
+        values = (rows.astype(np.float64) - self.shift) / self.scale
+        dtype = np.dtype(self.dtype)
+        if dtype.kind in "iu":
+            low = np.iinfo(dtype).min if self.low is None else self.low
+            high = np.iinfo(dtype).max if self.high is None else self.high
+            values = np.clip(np.rint(values), low, high)
+        return values.astype(dtype)
+
+    def to_network_units(self, rows: np.ndarray) -> np.ndarray:
+        """Turn rows (n, width) in data units into network rows (n, network_width) float32."""
+        if self.vocabulary:
+            one_hot = np.eye(self.vocabulary, dtype=np.float32)[rows]
+            return one_hot.reshape(len(rows), self.network_width)
+        return (rows * self.scale + self.shift).astype(np.float32)
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Everything but scale and shift, as values JSON can hold; those two are stored as tensors."""
+        skip = {"scale", "shift"}
+        return {name: value for name, value in self.__dict__.items() if name not in skip}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, Any], scale: np.ndarray, shift: np.ndarray) -> DataSpec:
+        """The inverse of `to_metadata`."""
+        lists = {name: tuple(value) for name, value in metadata.items() if isinstance(value, list)}
+        return cls(**{**metadata, **lists, "scale": scale, "shift": shift})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows to learn from.
+
+    Parameters
+    ----------
+    array : (rows, spec.width) uint8, float32 or a token dtype, C-contiguous; a large memory map keeps any
+        real dtype that Numba reads
+    labels : (rows,) int64 in [0, spec.n_classes), or (0,) without labels
+    spec : how to read the rows
+    name : for titles and error messages
+    truth : what a synthetic source knows of its own distribution (centres, transition matrix ...)
+    """
+
+    array: np.ndarray
+    labels: np.ndarray
+    spec: DataSpec
+    name: str = "data"
+    truth: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `UserError` with `message` unless `condition`."""
+    if not condition:
+        raise UserError(message)

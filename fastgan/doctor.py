@@ -1,0 +1,80 @@
+"""What works on this machine: backends with versions and threads, BLAS, and the reason for each "no"."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+
+from fastgan import __version__
+from fastgan.backends import available_cores, cuda_problem
+
+
+def report() -> list[tuple[str, str]]:
+    """Return (subject, finding) pairs, in the order to read them."""
+    rows = [
+        ("fastgan", __version__),
+        ("python", f"{platform.python_version()}, {sys.executable}"),
+        ("machine", f"{platform.system()} {platform.machine()}, {cpu_name()}, {available_cores()} cores"),
+        ("numpy", f"backend works ({_version('numpy')})"),
+        ("cpu", _cpu_finding()),
+        ("cuda", f"no: {cuda_problem()}"),
+    ]
+    rows += [("blas", finding) for finding in _blas_findings()]
+    rows += [("compiled code", _cache_finding())]
+    rows += [(f"optional: {name}", _optional(name, use)) for name, use in (("pyarrow", ".parquet files"), ("PIL", "image folders"))]
+    return rows
+
+
+def cpu_name() -> str:
+    """Name of the processor as the compiler knows it."""
+    try:
+        from llvmlite import binding
+
+        return str(binding.get_host_cpu_name())
+    except ImportError:
+        return platform.processor() or "unknown processor"
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_finding() -> str:
+    try:
+        import numba  # noqa: F401
+        import scipy.linalg.cython_blas  # noqa: F401
+    except ImportError as error:
+        return f"no: {error}; pip install numba scipy"
+    return f"backend works (numba {_version('numba')}, llvmlite {_version('llvmlite')}, scipy {_version('scipy')})"
+
+
+def _blas_findings() -> list[str]:
+    import threadpoolctl
+
+    return [
+        f"{library['internal_api']} {library['version']}, {library['num_threads']} threads, {library.get('architecture', '')}"
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
+    ]
+
+
+def _cache_finding() -> str:
+    from fastgan.compiled import cache_is_writable, compile_cache_folder
+
+    folder = compile_cache_folder()
+    if not cache_is_writable():
+        return f"cannot be kept: {folder} is not writable, so each process compiles anew; set FASTGAN_CACHE"
+    kept = any(folder.glob("*.nbi"))
+    return f"{'kept' if kept else 'will be kept'} in {folder}"
+
+
+def _optional(name: str, use: str) -> str:
+    try:
+        module = __import__(name)
+    except ImportError:
+        return f"no: not installed; pip install {name.lower()} to read {use}"
+    return f"yes, {module.__version__}"

@@ -1,0 +1,223 @@
+"""The public GAN: scikit-learn's habits around the trainer, and the parts of a step for a loop of one's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgan import checkpoint
+from fastgan import step as actions
+from fastgan.callbacks import Callback, Show
+from fastgan.data import from_arrays, rows_like
+from fastgan.data.dataset import Dataset
+from fastgan.errors import UserError, nearest
+from fastgan.generator import Generator
+from fastgan.settings import Settings
+from fastgan.stats import Stats
+from fastgan.trainer import Trainer
+
+
+@dataclass
+class GAN(Settings):
+    """A generative adversarial network made of dense layers.
+
+    The arguments are `fastgan.settings.Settings`: every knob a recipe has, under the same names. The constructor only
+    stores them; they are checked when training begins. With labels it is an AC-GAN (Odena et al. 2017).
+
+    Attributes
+    ----------
+    history : dict of (steps,) arrays, the statistics of every step; see `fastgan.step.STATISTICS`
+    stats : running figures of the training, `fastgan.stats.Stats`
+    n_classes_ : classes it was trained with
+    spec_ : `fastgan.data.DataSpec` of the data it learnt from
+
+    Examples
+    --------
+    >>> import fastgan, numpy as np
+    >>> x = np.random.default_rng(0).normal([3.0, -1.0], [0.5, 0.1], (1000, 2))
+    >>> gan = fastgan.GAN(generator=[16], discriminator=[16], latent_dim=2, backend="numpy").fit(x, epochs=2)
+    >>> gan.sample(5).shape
+    (5, 2)
+    """
+
+    def __post_init__(self) -> None:
+        self._trainer: Trainer | None = None
+
+    def fit(
+        self,
+        X: ArrayLike | Dataset,
+        y: ArrayLike | None = None,
+        *,
+        epochs: float | None = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train on X; called again, train on. A bar shows progress on a terminal.
+
+        Parameters
+        ----------
+        X : (rows, width) numbers, (rows, height, width[, 3]) images, or a `Dataset`. uint8 stays uint8 in memory
+            and is scaled while it is gathered; a memory map is never loaded whole
+        y : (rows,) labels, whole numbers in [0, n_classes) or strings; None trains without classes
+        epochs : passes of ``rows // batch_size`` steps; 10 if neither is given
+        steps : steps of both players, instead of epochs
+        callbacks : `fastgan.callbacks.Callback`s
+
+        Raises
+        ------
+        UserError
+            If a setting or the data cannot be used, or training diverges.
+        """
+        if epochs is not None and steps is not None:
+            raise UserError("both epochs and steps were given; give one of them")
+        if epochs is not None and not 0 < epochs < float("inf"):
+            raise UserError(f"epochs is {epochs}; it must be above 0")
+        if steps is not None and steps < 1:
+            raise UserError(f"steps is {steps}; it must be at least 1")
+        trainer = self._prepare(X, y)
+        if steps is None:
+            steps = max(1, round((10 if epochs is None else epochs) * trainer.steps_per_epoch))
+        shown = [Show(self._bar())] if not callbacks else []
+        trainer.train(steps, [*shown, *callbacks])
+        return self
+
+    def sample(
+        self, n: int, labels: int | Sequence[int] | np.ndarray | None = None, seed: int | None = None
+    ) -> np.ndarray:
+        """Draw samples (n, width) in the data's own units; see `fastgan.generator.Generator.sample`."""
+        return self._fitted().generator.sample(n, labels, seed)
+
+    def save(self, path: str | Path) -> None:
+        """Write the generator to a ``.safetensors`` file that `fastgan.load` reads."""
+        self._fitted().generator.save(path)
+
+    def save_checkpoint(self, path: str | Path) -> None:
+        """Write all that the next step depends on, for `resume`."""
+        trainer = self._fitted()
+        checkpoint.save_checkpoint(trainer.gan, trainer.settings, trainer.dataset.spec, path)
+
+    def resume(self, path: str | Path, X: ArrayLike | Dataset, y: ArrayLike | None = None) -> Self:
+        """Take up a training where `save_checkpoint` left it: further steps give the same bytes as without the stop.
+
+        X and y are the data of the training, given again, and the settings must be those of the checkpoint.
+        """
+        stored = checkpoint.Stored(path)
+        self._trainer = None
+        trainer = self._prepare(X, y)
+        stored.check_settings(trainer.settings)
+        checkpoint.restore(trainer.gan, stored.tensors, path)
+        return self
+
+    def train_on_batch(self, x: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+        """One discriminator step on real rows x, as many fake ones, then one generator step; (9,) statistics."""
+        return self._perform(actions.TRAIN_ON_BATCH, x, y)
+
+    def train_discriminator_step(self, x: ArrayLike, y: ArrayLike | None = None) -> float:
+        """One discriminator step on real rows x and as many fake ones; its loss, both halves summed."""
+        return self._d_loss(self._perform(actions.TRAIN_DISCRIMINATOR, x, y))
+
+    def train_discriminator_real(self, x: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Update the discriminator on real rows x alone; its loss."""
+        return self._d_loss(self._perform(actions.TRAIN_DISCRIMINATOR_REAL, x, y))
+
+    def train_discriminator_fake(self, x: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
+        """Update the discriminator on fake rows alone, x or fresh ones; its loss."""
+        return self._d_loss(self._perform(actions.TRAIN_DISCRIMINATOR_FAKE, x, y))
+
+    def train_generator_step(self) -> float:
+        """Update the generator on a full batch through the discriminator; its loss."""
+        statistics = self._perform(actions.TRAIN_GENERATOR, None, None)
+        return float(statistics[6] + statistics[8])
+
+    def generate_batch(self, n: int, labels: int | Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Fresh samples (n, width) in the data's own units: `sample` under the name that training loops use."""
+        return self.sample(n, labels)
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Statistics of every step: one (steps,) float32 array a name, in the order of training."""
+        return self._fitted().history
+
+    @property
+    def stats(self) -> Stats:
+        """Running figures of the training, in the words of document loops: steps, average losses, mode collapse."""
+        return Stats(self._fitted())
+
+    @property
+    def n_classes_(self) -> int:
+        """Classes it was trained with; 0 without labels."""
+        return self._fitted().n_classes
+
+    @property
+    def spec_(self) -> Any:
+        """`DataSpec` of the data it learnt from."""
+        return self._fitted().dataset.spec
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's arguments, as scikit-learn asks for them."""
+        return {each.name: getattr(self, each.name) for each in fields(Settings)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set constructor arguments by name."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise UserError(f"GAN has no parameter {name!r}{nearest(name, known)}")
+            setattr(self, name, value)
+        return self
+
+    def _prepare(self, X: ArrayLike | Dataset, y: ArrayLike | None) -> Trainer:
+        """The trainer, made from the first data seen; later data must look the same."""
+        if isinstance(X, Dataset):
+            dataset = X
+        else:
+            dataset = from_arrays(
+                X, y, n_classes=self.n_classes, scaling=self.scaling, name="X", vocabulary=self.vocabulary
+            )
+        if self._trainer is None:
+            self._trainer = Trainer(Settings.of(self), dataset)
+        elif dataset is not self._trainer.dataset:
+            self._trainer.change_data(dataset)
+        return self._trainer
+
+    def _fitted(self) -> Trainer:
+        if self._trainer is None:
+            raise UserError("this GAN has not been trained; call fit first")
+        return self._trainer
+
+    def _perform(self, action: int, x: ArrayLike | None, y: ArrayLike | None) -> np.ndarray:
+        if x is None:
+            trainer = self._fitted()
+            batch = trainer.dataset.array[:0]
+        else:
+            trainer = self._trainer or self._prepare(x, y)
+            batch = rows_like(trainer.dataset.spec, np.asarray(x), "x").astype(trainer.dataset.array.dtype)
+        return trainer.perform(action, batch, trainer.labels_like(y, len(batch)))
+
+    @staticmethod
+    def _d_loss(statistics: np.ndarray) -> float:
+        return float(statistics[0] + statistics[2] + statistics[3] + statistics[5])
+
+    @staticmethod
+    def _bar() -> Any:
+        from fastgan.progress import make_progress
+
+        return make_progress("bar" if sys.stderr.isatty() else "quiet", sys.stderr)
+
+
+def load(path: str | Path) -> Generator:
+    """Read the generator of a file that fastgan wrote, to sample from: a generator's, or a checkpoint.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, cut short, of another program or of a newer fastgan.
+    """
+    stored = checkpoint.Stored(path)
+    return Generator(stored.settings, stored.spec, stored.n_classes, stored.tensors["generator.params"])

@@ -1,0 +1,122 @@
+"""A trained generator on its own: what `generator.safetensors` holds, and samples from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fastgan.build import build_generator
+from fastgan.data.dataset import DataSpec
+from fastgan.errors import UserError
+from fastgan.networks import forward
+from fastgan.settings import Settings
+from fastgan.step import STREAMS
+from fastgan_kernels import integers, key_of, normal, uniform
+
+ROWS_AT_ONCE = 1024
+"""Samples are drawn in blocks of this many rows, each with its own random numbers."""
+
+# Streams above every one a training step can use.
+_LATENT, _LABELS = 2**32 - STREAMS, 2**32 - STREAMS + 1
+
+
+class Generator:
+    """A generator with what is needed to give samples in the data's own units.
+
+    Parameters
+    ----------
+    settings : those it was trained with
+    spec : of the data it learnt from
+    n_classes : labels it can be asked for; 0 for none
+    params : (n,) float32, its flat parameters, kept and not copied
+    """
+
+    def __init__(self, settings: Settings, spec: DataSpec, n_classes: int, params: np.ndarray):
+        self.settings = settings
+        self.spec = spec
+        self.n_classes = n_classes
+        net = build_generator(settings, spec, n_classes, max_rows=ROWS_AT_ONCE)
+        if params.shape != net.params.shape:
+            raise UserError(
+                f"the generator has {params.size} parameters but its settings make {net.params.size}; "
+                "the file was changed after it was written"
+            )
+        self.net = net._replace(params=params)
+        self.draws = 0
+
+    def sample(
+        self, n: int, labels: int | Sequence[int] | np.ndarray | None = None, seed: int | None = None
+    ) -> np.ndarray:
+        """Draw samples.
+
+        Parameters
+        ----------
+        n : how many
+        labels : classes to show, (n,) or one for all; None draws them at random, if there are classes
+        seed : the same seed gives the same samples, and the first rows of a longer draw are a shorter one's;
+            None draws new ones at every call
+
+        Returns
+        -------
+        (n, width) array in the data's own units and dtype
+
+        Raises
+        ------
+        UserError
+            If n or seed is negative, or labels do not fit.
+        """
+        if n < 0:
+            raise UserError(f"n is {n}; give the number of samples to draw, 0 or more")
+        if seed is not None and not 0 <= seed < 2**64:
+            raise UserError(f"seed is {seed}; it must be at least 0 and below 2**64")
+        wanted = self._check_labels(labels, n)
+        draw = 0
+        if seed is None:
+            seed, draw = self.settings.seed, self.draws + 1
+            self.draws += 1
+        rows = np.empty((n, self.spec.width), self.spec.dtype)
+        for block, start in enumerate(range(0, n, ROWS_AT_ONCE)):
+            part = slice(start, min(start + ROWS_AT_ONCE, n))
+            step = np.array([draw << 32 | block], np.int64)
+            rows[part] = self._block(part.stop - start, wanted[part], key_of(seed), step)
+        return rows
+
+    def _block(self, n: int, labels: np.ndarray, key: np.ndarray, step: np.ndarray) -> np.ndarray:
+        latent = np.empty((n, self.settings.latent_dim), np.float32)
+        draw = uniform if self.settings.latent == "uniform" else normal
+        draw(latent, key, step, _LATENT)
+        if self.n_classes and not len(labels):
+            labels = np.empty(n, np.int64)
+            integers(labels, self.n_classes, key, step, _LABELS)
+        return self.spec.to_data_units(forward(self.net, latent, labels))
+
+    def _check_labels(self, labels: int | Sequence[int] | np.ndarray | None, n: int) -> np.ndarray:
+        """Labels as (n,) int64, or (0,) where they are to be drawn or do not exist."""
+        if labels is None:
+            return np.zeros(0, np.int64)
+        if not self.n_classes:
+            raise UserError("labels were given but the generator was trained without; leave them out")
+        wanted = np.asarray(labels)
+        if wanted.dtype.kind not in "iu":
+            raise UserError(f"labels are {wanted.dtype}; they must be whole numbers")
+        if wanted.ndim == 0:
+            wanted = np.full(n, wanted)
+        if wanted.shape != (n,):
+            raise UserError(f"labels have shape {wanted.shape}; {n} samples need ({n},) or one number")
+        if n and not 0 <= wanted.min() <= wanted.max() < self.n_classes:
+            known = f"0 to {self.n_classes - 1}"
+            raise UserError(f"labels reach from {wanted.min()} to {wanted.max()}; the classes are {known}")
+        return wanted.astype(np.int64)
+
+    def save(self, path: str | Path) -> None:
+        """Write the generator to a ``.safetensors`` file that `fastgan.load` reads."""
+        from fastgan.checkpoint import save_generator
+
+        save_generator(self, path)
+
+    def copy(self) -> Generator:
+        """Return a generator with parameters of its own, which further training does not change."""
+        return Generator(replace(self.settings), self.spec, self.n_classes, self.net.params.copy())

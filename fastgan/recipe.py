@@ -1,0 +1,235 @@
+"""A recipe: everything one training run needs, in one TOML file that users copy and edit."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import typing
+from copy import deepcopy
+from dataclasses import Field, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastgan.errors import UserError, nearest
+from fastgan.settings import Settings, check_fields, checked, knob
+
+
+@dataclass
+class DataSettings:
+    """Which data to learn from."""
+
+    source: str = knob("data", "digits", "a source by name, or file when path says where the data is")
+    path: str = knob("data", "", "file or folder of the data; empty: where the source looks by itself")
+    rows: int = knob("data", 0, "rows to take, or to make; 0: all there are", least=0)
+    labels: str = knob("data", "auto", "column or file of the labels, none, or auto: those the source has")
+
+
+@dataclass
+class RunSettings:
+    """How long to train, and what to write while training."""
+
+    epochs: int = knob("run", 10, "passes over the data", least=1)
+    steps: int = knob("run", 0, "generator steps, instead of epochs; 0: as many as the epochs make", least=0)
+    samples_every: int = knob("run", 10, "epochs between pictures of samples; 0: only at the end", least=0)
+    checkpoint_every: int = knob("run", 10, "epochs between checkpoints; 0: only at the end", least=0)
+    samples_per_class: int = knob("run", 10, "samples of each class in a picture", least=1)
+
+
+@dataclass
+class Recipe:
+    """A named run: its data, its GAN and its schedule. Nothing is checked here; `check` does that."""
+
+    name: str
+    description: str = ""
+    data: DataSettings = field(default_factory=DataSettings)
+    gan: Settings = field(default_factory=Settings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+
+class Knob(NamedTuple):
+    """Where a key lives: its section of the file, its part of a `Recipe`, and its declaration."""
+
+    section: str
+    name: str
+    part: str
+    hint: Any
+    field: Field[Any]
+
+    @property
+    def path(self) -> str:
+        """The name to give to `override`, such as ``training.batch_size``."""
+        return f"{self.section}.{self.name}"
+
+    def value(self, recipe: Recipe) -> Any:
+        """Return this knob's value in `recipe`."""
+        return getattr(getattr(recipe, self.part), self.name)
+
+
+def _knobs_of(part: str, kind: type) -> list[Knob]:
+    hints = typing.get_type_hints(kind)
+    return [Knob(f.metadata["section"], f.name, part, hints[f.name], f) for f in fields(kind)]
+
+
+_PARTS = {"data": DataSettings, "gan": Settings, "run": RunSettings}
+KNOBS = {each.name: each for part, kind in _PARTS.items() for each in _knobs_of(part, kind)}
+SECTIONS = tuple(dict.fromkeys(each.section for each in KNOBS.values()))
+
+
+def names() -> list[str]:
+    """Return the names of the recipes inside the package."""
+    return sorted(
+        file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml")
+    )
+
+
+def source_text(name_or_file: str | Path) -> str:
+    """Return a recipe's TOML text, comments included; `UserError` if there is no such recipe or file."""
+    name = str(name_or_file)
+    if name.endswith(".toml"):
+        try:
+            return Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"recipe {name} cannot be read: {error.strerror}; check the file's name"
+            ) from None
+        except UnicodeDecodeError:
+            raise UserError(f"recipe {name} is not a text file; a recipe is TOML in UTF-8") from None
+    known = names()
+    if name not in known:
+        raise UserError(
+            f"there is no recipe {name!r}{nearest(name, known)}; "
+            f"give one of {', '.join(known)}, or a file whose name ends in .toml"
+        )
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load(name_or_file: str | Path) -> Recipe:
+    """Return the packaged recipe of that name, or the one in a file whose name ends in ``.toml``."""
+    text = source_text(name_or_file)
+    name = str(name_or_file)
+    return parse(text, Path(name).stem if name.endswith(".toml") else name)
+
+
+def parse(text: str, name: str) -> Recipe:
+    """Return the checked recipe that TOML `text` describes; keys it leaves out keep their defaults.
+
+    Raises `UserError`, its line beginning with the recipe's name, for text that is not TOML, an unknown
+    section or key, and an impossible type or value.
+    """
+    recipe = Recipe(name)
+    try:
+        for key, value in _toml(text).items():
+            _set_top_level(recipe, key, value)
+        check(recipe)
+    except UserError as error:
+        raise UserError(f"recipe {name}: {error}") from None
+    return recipe
+
+
+def override(recipe: Recipe, assignment: str) -> Recipe:
+    """Return a copy of `recipe` changed by ``section.key=value``; the one given stays as it is.
+
+    The value is read as TOML; a bare word is text. Only this one knob is checked, so that several overrides
+    need to agree with each other only after the last: `check` that one.
+    """
+    target, equals, text = assignment.partition("=")
+    target, text = target.strip(), text.strip()
+    section, dot, key = target.partition(".")
+    if not dot and section in KNOBS:
+        raise UserError(f"{assignment!r} names no section; write {KNOBS[section].path}={text}")
+    if not (equals and dot and section and key):
+        raise UserError(f"{assignment!r} is not section.key=value, such as training.batch_size=128")
+    found = _find(section, key)
+    value = checked(key, _value(text, found.hint), found.hint, found.field)
+    changed = deepcopy(recipe)
+    setattr(getattr(changed, found.part), key, value)
+    return changed
+
+
+def check(recipe: Recipe) -> None:
+    """Raise `UserError` for the first knob whose type or value is impossible, or that contradicts another."""
+    check_fields(recipe.data)
+    recipe.gan.check()
+    check_fields(recipe.run)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return a checked recipe as TOML with every knob; `parse` turns it back into an equal one."""
+    import tomli_w
+
+    tables: dict[str, Any] = {"description": recipe.description}
+    for each in KNOBS.values():
+        tables.setdefault(each.section, {})[each.name] = each.value(recipe)
+    return re.sub(r"\[\n[\d\s,]*\]", _on_one_line, tomli_w.dumps(tables))
+
+
+def differences(a: Recipe, b: Recipe) -> list[str]:
+    """Return one line, such as ``training.batch_size: 64 -> 128``, for each knob that differs."""
+    pairs = [(each.path, each.value(a), each.value(b)) for each in KNOBS.values()]
+    return [f"{path}: {json.dumps(old)} -> {json.dumps(new)}" for path, old, new in pairs if old != new]
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return f"[{', '.join(re.findall(r'[0-9]+', numbers[0]))}]"
+
+
+def _folder() -> Any:
+    return resources.files("fastgan") / "recipes"
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        last_line = f"at line {text.count(chr(10)) + 1}, the last"
+        raise UserError(f"not TOML: {str(error).replace('at end of document', last_line)}") from None
+    except (RecursionError, ValueError):
+        raise UserError("not TOML that can be read: brackets too deep, or a number too long") from None
+
+
+def _set_top_level(recipe: Recipe, key: str, value: Any) -> None:
+    """Set the description, or every key of the section `key`, unchecked."""
+    if key == "description":
+        if not isinstance(value, str):
+            raise UserError(f"description is {value!r}; it must be text")
+        recipe.description = value
+    elif key in KNOBS and not isinstance(value, dict):
+        raise UserError(f"{key} stands outside a section; it is in [{KNOBS[key].section}]")
+    else:
+        _check_section(key)
+        if not isinstance(value, dict):
+            raise UserError(f"{key} is {value!r}; it must be a section: [{key}], then its keys")
+        for name, item in value.items():
+            setattr(getattr(recipe, _find(key, name).part), name, item)
+
+
+def _check_section(section: str) -> None:
+    if section not in SECTIONS:
+        known = ", ".join(f"[{name}]" for name in SECTIONS)
+        raise UserError(
+            f"there is no section {section!r}{nearest(section, SECTIONS)}; the sections are {known}"
+        )
+
+
+def _find(section: str, key: str) -> Knob:
+    """Return the knob `key` of `section`, or raise `UserError` with the nearest right name."""
+    found = KNOBS.get(key)
+    if found is None:
+        _check_section(section)
+        known = ", ".join(each.name for each in KNOBS.values() if each.section == section)
+        raise UserError(f"there is no key {key!r} in [{section}]{nearest(key, KNOBS)}; it has {known}")
+    if found.section != section:
+        raise UserError(f"{section}.{key}: {key} is in [{found.section}]; write {found.path}")
+    return found
+
+
+def _value(text: str, hint: Any) -> Any:
+    """Read `text` as one TOML value; what is not one, or is none although the knob takes text, is text."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    is_text_knob = hint is str and not isinstance(parsed["value"], str)
+    return text if len(parsed) > 1 or is_text_knob else parsed["value"]

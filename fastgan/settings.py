@@ -1,0 +1,198 @@
+"""Every knob of a GAN, once: the arguments of `fastgan.GAN` and the keys of a recipe are these same names."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from fastgan.errors import UserError, nearest
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
+LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge")
+OPTIMISERS = ("adam", "sgd", "rmsprop")
+
+
+def knob(
+    section: str,
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] = (),
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """Declare a field: its section in a recipe, what it means, and which values are possible."""
+    metadata = dict(
+        section=section, help=help, choices=choices, least=least, above=above, below=below, most=most
+    )
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class Settings:
+    """How to build and train a GAN. Nothing is checked here; `check` does that, once, at the door."""
+
+    generator: Sequence[int] = knob("model", (64, 64), "hidden layer widths of the generator", least=1)
+    discriminator: Sequence[int] = knob(
+        "model", (64, 64), "hidden layer widths of the discriminator", least=1
+    )
+    latent_dim: int = knob("model", 16, "numbers in a latent vector", least=1)
+    latent: str = knob("model", "normal", "distribution of the latent vector", choices=("normal", "uniform"))
+    n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
+    generator_activation: str = knob("model", "relu", "of the generator's hidden layers", choices=ACTIVATIONS)
+    discriminator_activation: str = knob(
+        "model", "leaky_relu", "of the discriminator's hidden layers", choices=ACTIVATIONS
+    )
+    leaky_slope: float = knob("model", 0.2, "slope of leaky_relu below zero", least=0.0, most=1.0)
+    output: str = knob(
+        "model",
+        "auto",
+        "generator's last activation; auto: tanh for bounded data, softmax for tokens, else linear",
+        choices=("auto", "linear", "tanh", "sigmoid", "softmax"),
+    )
+    init: str = knob("model", "he", "initial weights", choices=("he", "glorot", "normal"))
+    init_std: float = knob("model", 0.02, "standard deviation for init = normal", above=0.0)
+
+    loss: str = knob("training", "bce", "adversarial loss", choices=LOSSES)
+    update: str = knob(
+        "training",
+        "separate",
+        "discriminator on half a batch of real, then half of fake; or one joint update on whole batches",
+        choices=("separate", "joint"),
+    )
+    batch_size: int = knob("training", 64, "rows of a batch", least=2)
+    n_critic: int = knob("training", 1, "discriminator steps for each generator step", least=1)
+    label_smoothing: float = knob(
+        "training", 0.0, "real target is 1 minus this (one-sided)", least=0.0, below=1.0
+    )
+    sampling: str = knob(
+        "training",
+        "shuffle",
+        "every row once a pass, or rows drawn with replacement",
+        choices=("shuffle", "replacement"),
+    )
+
+    optimiser: str = knob("optimiser", "adam", "of both players", choices=OPTIMISERS)
+    generator_lr: float = knob("optimiser", 2e-4, "learning rate of the generator", above=0.0)
+    discriminator_lr: float = knob("optimiser", 2e-4, "learning rate of the discriminator", above=0.0)
+    beta1: float = knob("optimiser", 0.5, "Adam's decay of the mean", least=0.0, below=1.0)
+    beta2: float = knob("optimiser", 0.999, "Adam's decay of the mean square", least=0.0, below=1.0)
+    momentum: float = knob("optimiser", 0.0, "of sgd", least=0.0, below=1.0)
+    rho: float = knob("optimiser", 0.9, "decay of the mean square in rmsprop", least=0.0, below=1.0)
+    epsilon: float = knob("optimiser", 1e-7, "added to the root of the mean square", above=0.0)
+    decay_start: float = knob(
+        "optimiser", 0.0, "epoch at which the linear decay of both rates begins", least=0.0
+    )
+    decay_epochs: float = knob("optimiser", 0.0, "epochs until the rates are zero; 0: no decay", least=0.0)
+
+    scaling: str = knob(
+        "data",
+        "auto",
+        "how network units are made from data units: to [-1, 1], to zero mean and unit variance, or not at all",
+        choices=("auto", "minmax", "standard", "none"),
+    )
+    vocabulary: int = knob("data", 0, "different tokens, where X holds tokens; 0: numbers", least=0)
+
+    seed: int = knob("run", 0, "of everything random", least=0, most=2**64 - 1)
+    backend: str = knob("run", "auto", "what runs the step", choices=("auto", "numpy", "cpu", "cuda"))
+    threads: int = knob("run", 0, "BLAS threads of the cpu backend; 0: one a core", least=0)
+
+    @classmethod
+    def of(cls, values: Settings) -> Settings:
+        """Return the plain settings among `values`, which may be of a subclass; numbers become their declared type."""
+        copy = Settings(**{each.name: getattr(values, each.name) for each in fields(Settings)})
+        check_fields(copy)
+        return copy
+
+    def check(self) -> None:
+        """Raise `UserError` for the first knob whose type or value is impossible."""
+        check_fields(self)
+        if self.label_smoothing and self.loss not in ("bce", "minimax", "mse"):
+            raise UserError(
+                f"label_smoothing is {self.label_smoothing} but {self.loss} has no target to smooth; "
+                "set it to 0"
+            )
+        if self.update == "separate" and self.batch_size % 2:
+            raise UserError(
+                f"batch_size is {self.batch_size}, which has no half; give an even number or update = 'joint'"
+            )
+
+
+def check_fields(values: Any) -> None:
+    """Check every knob of a dataclass of knobs; numbers of a narrower type become the declared one."""
+    hints = typing.get_type_hints(type(values))
+    for knob_field in fields(values):
+        name = knob_field.name
+        setattr(values, name, checked(name, getattr(values, name), hints[name], knob_field))
+
+
+def checked(name: str, value: Any, hint: Any, knob_field: Field[Any]) -> Any:
+    """Return `value` as the type `hint`, or raise `UserError` with what was expected of knob `name`."""
+    limits = knob_field.metadata
+    if hint is bool:
+        _expect(isinstance(value, bool), name, value, "true or false")
+    elif hint is str:
+        _expect(isinstance(value, str), name, value, "text")
+        if limits["choices"] and value not in limits["choices"]:
+            known = ", ".join(limits["choices"])
+            raise UserError(
+                f"{name} is {value!r}{nearest(value, limits['choices'])}; it must be one of {known}"
+            )
+    elif hint is int:
+        value = _integer(name, value)
+        _check_limits(name, value, limits)
+    elif hint is float:
+        value = _number(name, value)
+        _check_limits(name, value, limits)
+    else:
+        is_list = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+        _expect(is_list, name, value, "a list of whole numbers, such as [64, 64]")
+        value = tuple(_integer(name, item) for item in value)
+        for item in value:
+            _check_limits(name, item, limits)
+    return value
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _integer(name: str, value: Any) -> int:
+    _expect(_is_integer(value), name, value, "a whole number")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    _expect(isinstance(value, numbers.Real) and not isinstance(value, bool), name, value, "a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    _expect(math.isfinite(number), name, value, "a finite number")
+    return number
+
+
+def _expect(condition: bool, name: str, value: Any, expected: str) -> None:
+    if not condition:
+        raise UserError(f"{name} is {value!r}; it must be {expected}")
+
+
+def _check_limits(name: str, value: float, limits: Mapping[str, Any]) -> None:
+    bounds = (
+        ("least", "at least", lambda bound: value >= bound),
+        ("above", "above", lambda bound: value > bound),
+        ("below", "below", lambda bound: value < bound),
+        ("most", "at most", lambda bound: value <= bound),
+    )
+    for key, words, holds in bounds:
+        bound = limits[key]
+        if bound is not None and not holds(bound):
+            raise UserError(f"{name} is {value}; it must be {words} {bound}")

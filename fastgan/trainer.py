@@ -1,0 +1,173 @@
+"""The training loop around the step: how many steps at a time, and who looks at the results in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgan.backends import Backend, choose_backend
+from fastgan.build import build_gan
+from fastgan.callbacks import Callback
+from fastgan.data.dataset import Dataset
+from fastgan.data.labels import encode_labels
+from fastgan.errors import UserError
+from fastgan.generator import Generator
+from fastgan.settings import Settings
+from fastgan.step import STATISTICS, TRAIN
+
+CHUNK_SECONDS = 0.1
+"""How long compiled code runs before Python looks again: at signals, the display and the callbacks."""
+
+
+class Trainer:
+    """Both players, the data they learn from and the backend that runs their steps.
+
+    Parameters
+    ----------
+    settings : checked here
+    dataset : its labels, if any, make the GAN an AC-GAN
+
+    Raises
+    ------
+    UserError
+        If a setting is impossible, alone or for these data, or the backend cannot be had.
+    """
+
+    def __init__(self, settings: Settings, dataset: Dataset):
+        settings.check()
+        self.settings = settings
+        self.n_classes = check_data(settings, dataset)
+        self.backend: Backend = choose_backend(settings.backend, settings.threads)
+        self.dataset = dataset
+        self.steps_per_epoch = max(1, len(dataset) // settings.batch_size)
+        self.gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
+        self.generator = Generator(settings, dataset.spec, self.n_classes, self.gan.generator.params)
+        self.stopped = False
+        self._history: list[np.ndarray] = []
+        self._chunk = 1
+
+    @property
+    def step(self) -> int:
+        """Training steps made."""
+        return int(self.gan.clock[0])
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Statistics of every step made here: one (steps,) float32 array for each name of `STATISTICS`."""
+        rows = np.concatenate([np.zeros((0, len(STATISTICS)), np.float32), *self._history])
+        return dict(zip(STATISTICS, rows.T, strict=True))
+
+    def train(self, steps: int, callbacks: Sequence[Callback] = ()) -> None:
+        """Train for `steps` steps, or until a callback or signal handler sets `stopped`.
+
+        Raises
+        ------
+        UserError
+            If the training diverges to NaN or infinity.
+        """
+        last = self.step + steps
+        self.stopped = False
+        for callback in callbacks:
+            callback.start(self, last)
+        while self.step < last and not self.stopped:
+            first = self.step
+            wanted = min([last, *(callback.next_step(first) for callback in callbacks)])
+            statistics = self._run(min(wanted - first, self._chunk))
+            for callback in callbacks:
+                callback.after(self, first, statistics)
+        for callback in callbacks:
+            callback.finish(self)
+
+    def _run(self, steps: int) -> np.ndarray:
+        """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""
+        statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+        started = time.perf_counter()
+        self.backend.perform(TRAIN, self.gan, self.dataset.array, self.dataset.labels, statistics)
+        elapsed = time.perf_counter() - started
+        fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
+        self._chunk = int(min(max(1, fitting), 2 * self._chunk))
+        self._check_finite(statistics)
+        self._history.append(statistics)
+        return statistics
+
+    def change_data(self, dataset: Dataset) -> None:
+        """Go on with other rows of the same form, read in the units of the first ones."""
+        old, new = self.dataset.spec, dataset.spec
+        if (old.width, old.kind, old.vocabulary) != (new.width, new.kind, new.vocabulary):
+            raise UserError(
+                f"the data are {new.kind} of width {new.width} but this GAN learnt {old.kind} of width {old.width}; "
+                "make a new GAN"
+            )
+        if check_data(self.settings, dataset) != self.n_classes:
+            raise UserError(
+                f"the data have {new.n_classes} classes but this GAN learnt {self.n_classes}; make a new GAN"
+            )
+        self.dataset = replace(dataset, spec=old)
+        self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
+
+    def perform(self, action: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Run one action of `fastgan.step` on a batch in data units; its (9,) statistics.
+
+        x is (rows, width) with at most batch_size rows, or (0, width) where the action needs none; y is (rows,) or (0,).
+        """
+        most = self.settings.batch_size
+        if len(x) > most:
+            raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
+        statistics = np.zeros((1, len(STATISTICS)), np.float32)
+        self.gan.indices[: len(x)] = np.arange(len(x))
+        self.backend.perform(action, self.gan, x, y, statistics)
+        self._check_finite(statistics)
+        self._history.append(statistics)
+        return statistics[0]
+
+    def labels_like(self, y: ArrayLike | None, rows: int) -> np.ndarray:
+        """Check that y can label a batch, and return it as (rows,) int64; (0,) without classes or rows."""
+        if y is None and (rows == 0 or not self.n_classes):
+            return np.zeros(0, np.int64)
+        if y is None:
+            raise UserError(f"this GAN learnt {self.n_classes} classes but y was left out; give a label a row")
+        if not self.n_classes:
+            raise UserError("y was given but this GAN was trained without labels; leave it out")
+        labels = np.asarray(y)
+        if labels.dtype.kind == "U":
+            names = self.dataset.spec.class_names
+            unknown = sorted(set(labels) - set(names))
+            if unknown:
+                raise UserError(f"y holds the label {unknown[0]!r}; the classes are {', '.join(names)}")
+            labels = np.array([names.index(label) for label in labels])
+        return encode_labels(labels, rows, self.n_classes, (), "y")[0]
+
+    def _check_finite(self, statistics: np.ndarray) -> None:
+        bad = np.argwhere(~np.isfinite(statistics))
+        if len(bad):
+            step = self.step - len(statistics) + bad[0, 0] + 1
+            raise UserError(
+                f"training diverged at step {step}: {STATISTICS[bad[0, 1]]} is {statistics[tuple(bad[0])]}; "
+                "lower generator_lr and discriminator_lr"
+            )
+
+
+def check_data(settings: Settings, dataset: Dataset) -> int:
+    """Check that settings and data go together; the number of classes the GAN is trained with."""
+    n_classes = settings.n_classes or dataset.spec.n_classes
+    if settings.n_classes and not len(dataset.labels):
+        raise UserError(
+            f"n_classes is {settings.n_classes} but {dataset.name} has no labels; give labels or set n_classes to 0"
+        )
+    if dataset.spec.n_classes > n_classes:
+        raise UserError(
+            f"{dataset.name} has {dataset.spec.n_classes} classes but n_classes is {n_classes}; "
+            "set n_classes to 0 to count them"
+        )
+    if len(dataset) < settings.batch_size:
+        raise UserError(
+            f"batch_size is {settings.batch_size} but {dataset.name} has {len(dataset)} rows; "
+            "give a smaller batch_size or more rows"
+        )
+    return n_classes
+
+

@@ -1,0 +1,65 @@
+"""Kernels of dense GAN training: each op is one generic function with a NumPy, a Numba CPU and a CUDA version.
+
+Called from Python on NumPy arrays an op runs its NumPy reference; called inside a function of yours that
+``numba.njit`` compiles, it is compiled with it. See the README beside this package for the contract.
+"""
+
+from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
+from .dense import conditional_backward, conditional_forward, dense_backward, dense_forward
+from .losses import (
+    BCE,
+    HINGE,
+    MSE,
+    ROLES,
+    WASSERSTEIN,
+    acgan_head,
+    bce_with_logits,
+    hinge,
+    mse,
+    softmax_cross_entropy,
+    wasserstein,
+)
+from .optimisers import adam, begin_update, rmsprop, sgd
+from .permutation import shuffled_rows
+from .philox import integers, key_of, normal, uniform
+from .rows import copy_rows, gather_labels, gather_rows, one_hot_rows
+from .softmax import grouped_softmax, grouped_softmax_backward
+
+__all__ = [
+    "ACTIVATIONS",
+    "BCE",
+    "HINGE",
+    "LEAKY_RELU",
+    "LINEAR",
+    "MSE",
+    "RELU",
+    "ROLES",
+    "SIGMOID",
+    "TANH",
+    "WASSERSTEIN",
+    "acgan_head",
+    "adam",
+    "bce_with_logits",
+    "begin_update",
+    "conditional_backward",
+    "conditional_forward",
+    "copy_rows",
+    "dense_backward",
+    "dense_forward",
+    "gather_labels",
+    "gather_rows",
+    "grouped_softmax",
+    "grouped_softmax_backward",
+    "hinge",
+    "integers",
+    "key_of",
+    "mse",
+    "normal",
+    "one_hot_rows",
+    "rmsprop",
+    "sgd",
+    "shuffled_rows",
+    "softmax_cross_entropy",
+    "uniform",
+    "wasserstein",
+]

@@ -1,0 +1,250 @@
+"""Losses fused with their gradients, stable at logits of +-100.
+
+Every adversarial loss has the same arguments: it reads column 0 of the logits, writes the gradient of the mean loss
+there, and leaves ``statistics[0]`` = mean loss and ``statistics[1]`` = mean score, the D(x) of reports: a
+probability for bce, the raw output otherwise. The three roles of a GAN differ only in target and sign (`ROLES`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .dispatch import LOOPS, compiled, op
+from .elementary import exp, log, sigmoid, softplus
+
+# A whole number that meets a float32 in compiled code makes a float64 of it.
+_ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+
+BCE, MSE, WASSERSTEIN, HINGE = range(4)
+
+# loss: (code, target, sign) of the discriminator on real rows, of it on fake rows, and of the generator.
+ROLES: dict[str, tuple[tuple[int, float, float], ...]] = {
+    "bce": ((BCE, 1, 1), (BCE, 0, 1), (BCE, 1, 1)),
+    "minimax": ((BCE, 1, 1), (BCE, 0, 1), (BCE, 0, -1)),
+    "mse": ((MSE, 1, 1), (MSE, 0, 1), (MSE, 1, 1)),
+    "wasserstein": ((WASSERSTEIN, 0, 1), (WASSERSTEIN, 0, -1), (WASSERSTEIN, 0, 1)),
+    "hinge": ((HINGE, 0, 1), (HINGE, 0, -1), (WASSERSTEIN, 0, 1)),
+}
+
+
+def _reference(dlogits: np.ndarray, statistics: np.ndarray, loss, gradient, score) -> None:
+    dlogits[:, 0] = gradient / len(dlogits)
+    statistics[0] = np.mean(loss)
+    statistics[1] = np.mean(score)
+
+
+def _loop(terms):
+    """Compile a loss of one logit, ``terms(s, target, sign) -> (loss, gradient, score)``, over rows."""
+
+    def loss_over_rows(logits, target, sign, dlogits, statistics):
+        rows, real = logits.shape[0], logits.dtype.type
+        target, sign, share = real(target), real(sign), real(1) / real(rows)
+        total_loss, total_score = 0.0, 0.0
+        for i in range(rows):
+            loss, gradient, score = terms(logits[i, 0], target, sign)
+            dlogits[i, 0] = gradient * share
+            total_loss += loss
+            total_score += score
+        statistics[0] = total_loss / rows
+        statistics[1] = total_score / rows
+
+    return loss_over_rows
+
+
+@op
+def bce_with_logits(
+    logits: np.ndarray, target: float, sign: float, dlogits: np.ndarray, statistics: np.ndarray
+) -> None:
+    """Binary cross-entropy of a logit s: ``sign * (softplus(s) - target * s)``, averaged over rows.
+
+    Gradient at s: ``sign * (sigmoid(s) - target) / rows``. Discriminator and non-saturating generator (target 1,
+    sign 1): Goodfellow et al. 2014, arXiv 1406.2661, section 3. The minimax generator minimises log(1 - D(G(z))):
+    target 0, sign -1.
+
+    Parameters
+    ----------
+    logits : (rows, columns) float32; column 0 is read
+    target : in [0, 1]
+    sign : 1 or -1
+    dlogits : (rows, columns) float32; column 0 is written
+    statistics : (2,) float32, written: mean loss, mean sigmoid(s)
+    """
+    s = logits[:, 0]
+    with np.errstate(over="ignore"):
+        probability = 1 / (1 + np.exp(-s))
+    loss = sign * (np.logaddexp(0, s) - target * s)
+    _reference(dlogits, statistics, loss, sign * (probability - target), probability)
+
+
+@njit(**LOOPS)
+def _bce(s, target, sign):
+    probability = sigmoid(s)
+    return sign * (softplus(s) - target * s), sign * (probability - target), probability
+
+
+compiled(bce_with_logits)(_loop(_bce))
+
+
+@op
+def mse(logits: np.ndarray, target: float, sign: float, dlogits: np.ndarray, statistics: np.ndarray) -> None:
+    """Squared error of a raw output s: ``sign * (s - target)^2``, averaged over rows.
+
+    Gradient at s: ``2 sign (s - target) / rows``. Least-squares GAN: Mao et al. 2017, arXiv 1611.04076, eq. 9
+    without its factor 1/2. Arguments as `bce_with_logits`; ``statistics[1]`` is the mean output.
+    """
+    s = logits[:, 0]
+    _reference(dlogits, statistics, sign * (s - target) ** 2, 2 * sign * (s - target), s)
+
+
+@njit(**LOOPS)
+def _mse(s, target, sign):
+    return sign * (s - target) * (s - target), _TWO * sign * (s - target), s
+
+
+compiled(mse)(_loop(_mse))
+
+
+@op
+def wasserstein(
+    logits: np.ndarray, target: float, sign: float, dlogits: np.ndarray, statistics: np.ndarray
+) -> None:
+    """Critic score s: ``-sign * s``, averaged over rows; gradient ``-sign / rows``.
+
+    Arjovsky et al. 2017, arXiv 1701.07875, algorithm 1: sign 1 raises the score (real rows, and the generator's),
+    sign -1 lowers it (the critic's fake rows). `target` is not read; the others as `bce_with_logits`.
+    """
+    s = logits[:, 0]
+    _reference(dlogits, statistics, -sign * s, np.full_like(s, -sign), s)
+
+
+@njit(**LOOPS)
+def _wasserstein(s, target, sign):
+    return -sign * s, -sign, s
+
+
+compiled(wasserstein)(_loop(_wasserstein))
+
+
+@op
+def hinge(
+    logits: np.ndarray, target: float, sign: float, dlogits: np.ndarray, statistics: np.ndarray
+) -> None:
+    """Discriminator's hinge on a raw output s: ``max(0, 1 - sign * s)``, averaged over rows.
+
+    Gradient at s: ``-sign / rows`` where the hinge is open. Lim and Ye 2017, arXiv 1705.02894: sign 1 for real
+    rows, -1 for fake ones; the generator uses `wasserstein` with sign 1. `target` is not read; the others as
+    `bce_with_logits`.
+    """
+    s = logits[:, 0]
+    margin = 1 - sign * s
+    _reference(dlogits, statistics, np.maximum(margin, 0), np.where(margin > 0, -sign, 0), s)
+
+
+@njit(**LOOPS)
+def _hinge(s, target, sign):
+    margin = _ONE - sign * s
+    # Asked this way round, a NaN comes out as a NaN.
+    return _ZERO if margin < _ZERO else margin, -sign if margin > _ZERO else _ZERO, s
+
+
+compiled(hinge)(_loop(_hinge))
+
+
+@op
+def softmax_cross_entropy(
+    logits: np.ndarray, labels: np.ndarray, dlogits: np.ndarray, statistics: np.ndarray
+) -> None:
+    """Cross-entropy of softmax(s) against integer labels, ``log sum_k e^(s_k) - s_label``, averaged over rows.
+
+    Gradient at s: ``(softmax(s) - one_hot(label)) / rows``.
+
+    Parameters
+    ----------
+    logits : (rows, classes) float32
+    labels : (rows,) integers in [0, classes)
+    dlogits : (rows, classes) float32, written
+    statistics : (1,) float32, written: mean loss
+    """
+    rows = np.arange(len(logits))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = exponentials.sum(axis=1, keepdims=True)
+    dlogits[...] = exponentials / total
+    dlogits[rows, labels] -= 1
+    dlogits /= len(logits)
+    statistics[0] = np.mean(np.log(total[:, 0]) - shifted[rows, labels])
+
+
+@njit(**LOOPS)
+def _softmax_row(s, label, rows, gradient):
+    """Cross-entropy of one row of logits; writes its share of the gradient."""
+    highest = s[0]
+    for k in range(s.size):
+        highest = max(highest, s[k])
+    total = s.dtype.type(0)
+    for k in range(s.size):
+        gradient[k] = exp(s[k] - highest)
+        total += gradient[k]
+    for k in range(s.size):
+        gradient[k] /= total * rows
+    gradient[label] -= s.dtype.type(1) / rows
+    return log(total) - (s[label] - highest)
+
+
+@compiled(softmax_cross_entropy)
+def _softmax_cross_entropy_cpu(logits, labels, dlogits, statistics):
+    rows = logits.shape[0]
+    loss = 0.0
+    for i in range(rows):
+        loss += _softmax_row(logits[i], labels[i], np.float32(rows), dlogits[i])
+    statistics[0] = loss / rows
+
+
+@op
+def acgan_head(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    loss: int,
+    target: float,
+    sign: float,
+    dlogits: np.ndarray,
+    statistics: np.ndarray,
+) -> None:
+    """Head of an AC-GAN's discriminator in one pass: adversarial loss of column 0 plus class loss of the others.
+
+    Odena et al. 2017, arXiv 1610.09585, eqs. 2 and 3: the two mean losses are summed with equal weights, so each
+    gradient stands in its own columns. With a single column this is the adversarial loss alone.
+
+    Parameters
+    ----------
+    logits : (rows, 1 + classes) float32: real/fake logit, then class logits
+    labels : (rows,) integers in [0, classes); not read without classes
+    loss : BCE, MSE, WASSERSTEIN or HINGE
+    target, sign : as the adversarial loss reads them; `ROLES` lists them
+    dlogits : (rows, 1 + classes) float32, written
+    statistics : (3,) float32, written: mean adversarial loss, mean score, mean class loss (0 without classes)
+    """
+    adversarial = (bce_with_logits, mse, wasserstein, hinge)[loss]
+    adversarial(logits, target, sign, dlogits, statistics)
+    statistics[2] = 0
+    if logits.shape[1] > 1:
+        softmax_cross_entropy(logits[:, 1:], labels, dlogits[:, 1:], statistics[2:])
+
+
+@compiled(acgan_head)
+def _acgan_head_cpu(logits, labels, loss, target, sign, dlogits, statistics):
+    if loss == BCE:
+        bce_with_logits(logits, target, sign, dlogits, statistics)
+    elif loss == MSE:
+        mse(logits, target, sign, dlogits, statistics)
+    elif loss == WASSERSTEIN:
+        wasserstein(logits, target, sign, dlogits, statistics)
+    else:
+        hinge(logits, target, sign, dlogits, statistics)
+    class_loss = 0.0
+    rows = logits.shape[0]
+    if logits.shape[1] > 1:
+        for i in range(rows):
+            class_loss += _softmax_row(logits[i, 1:], labels[i], np.float32(rows), dlogits[i, 1:])
+    statistics[2] = class_loss / rows

@@ -1,0 +1,165 @@
+"""Optimisers over a network's flat vector: one pass reads each parameter once and writes it once.
+
+A learning rate, and whatever else changes from step to step, is read from an array, so that a captured or compiled
+step needs no argument of its own: ``rate[0]`` is the learning rate of this update, ``updates[0]`` the number of
+updates made including this one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dispatch import compiled, op
+
+
+@op
+def adam(
+    params: np.ndarray,
+    grads: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
+    rate: np.ndarray,
+    updates: np.ndarray,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+) -> None:
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1).
+
+    ``m = beta1 m + (1 - beta1) g``, ``v = beta2 v + (1 - beta2) g^2``,
+    ``params -= rate * m_hat / (sqrt(v_hat) + epsilon)`` with ``m_hat = m / (1 - beta1^t)``,
+    ``v_hat = v / (1 - beta2^t)``. PyTorch's epsilon stands there too; Keras adds it to sqrt(v) instead.
+
+    Parameters
+    ----------
+    params, mean, square : (n,) float32, updated in place
+    grads : (n,) float32
+    rate : (1,) float32, learning rate
+    updates : (1,) int64, t, counted from 1
+    beta1, beta2 : in [0, 1)
+    epsilon : above 0
+    """
+    t = float(updates[0])
+    size = rate[0] / (1 - beta1**t)
+    correction = 1 / np.sqrt(1 - beta2**t)
+    real = params.dtype.type
+    mean *= real(beta1)
+    mean += real(1 - beta1) * grads
+    square *= real(beta2)
+    square += real(1 - beta2) * grads * grads
+    params -= real(size) * mean / (np.sqrt(square) * real(correction) + real(epsilon))
+
+
+@compiled(adam)
+def _adam_cpu(params, grads, mean, square, rate, updates, beta1, beta2, epsilon):
+    t = float(updates[0])
+    real = params.dtype.type
+    size = real(rate[0] / (1 - beta1**t))
+    correction = real(1 / np.sqrt(1 - beta2**t))
+    keep_mean, new_mean = real(beta1), real(1 - beta1)
+    keep_square, new_square = real(beta2), real(1 - beta2)
+    small = real(epsilon)
+    for i in range(params.size):
+        g = grads[i]
+        m = keep_mean * mean[i] + new_mean * g
+        v = keep_square * square[i] + new_square * g * g
+        mean[i] = m
+        square[i] = v
+        params[i] -= size * m / (np.sqrt(v) * correction + small)
+
+
+@op
+def sgd(
+    params: np.ndarray, grads: np.ndarray, velocity: np.ndarray, rate: np.ndarray, momentum: float
+) -> None:
+    """Stochastic gradient descent with momentum: ``u = momentum u + g``, ``params -= rate * u``.
+
+    Polyak 1964 in the form of Sutskever et al. 2013 as deep-learning libraries write it (no dampening).
+
+    Parameters
+    ----------
+    params, velocity : (n,) float32, updated in place
+    grads : (n,) float32
+    rate : (1,) float32, learning rate
+    momentum : in [0, 1)
+    """
+    real = params.dtype.type
+    velocity *= real(momentum)
+    velocity += grads
+    params -= rate[0] * velocity
+
+
+@compiled(sgd)
+def _sgd_cpu(params, grads, velocity, rate, momentum):
+    size, keep = rate[0], params.dtype.type(momentum)
+    for i in range(params.size):
+        u = keep * velocity[i] + grads[i]
+        velocity[i] = u
+        params[i] -= size * u
+
+
+@op
+def rmsprop(
+    params: np.ndarray,
+    grads: np.ndarray,
+    square: np.ndarray,
+    rate: np.ndarray,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """RMSprop (Tieleman and Hinton 2012): ``v = rho v + (1 - rho) g^2``, ``params -= rate * g / (sqrt(v) + epsilon)``.
+
+    Parameters
+    ----------
+    params, square : (n,) float32, updated in place
+    grads : (n,) float32
+    rate : (1,) float32, learning rate
+    rho : in [0, 1)
+    epsilon : above 0
+    """
+    real = params.dtype.type
+    square *= real(rho)
+    square += real(1 - rho) * grads * grads
+    params -= rate[0] * grads / (np.sqrt(square) + real(epsilon))
+
+
+@compiled(rmsprop)
+def _rmsprop_cpu(params, grads, square, rate, rho, epsilon):
+    real = params.dtype.type
+    size, keep, new, small = rate[0], real(rho), real(1 - rho), real(epsilon)
+    for i in range(params.size):
+        g = grads[i]
+        v = keep * square[i] + new * g * g
+        square[i] = v
+        params[i] -= size * g / (np.sqrt(v) + small)
+
+
+@op
+def begin_update(
+    rate: np.ndarray,
+    updates: np.ndarray,
+    step: np.ndarray,
+    initial_rate: float,
+    decay_start: float,
+    decay_steps: float,
+) -> None:
+    """Count an update and set its learning rate: constant, then falling linearly to zero.
+
+    ``rate = initial_rate * clip(1 - (step - decay_start) / decay_steps, 0, 1)``; constant where decay_steps is 0.
+
+    Parameters
+    ----------
+    rate : (1,) float32, written
+    updates : (1,) int64, incremented
+    step : (1,) int64, training steps made so far
+    initial_rate : learning rate before the decay
+    decay_start, decay_steps : in training steps
+    """
+    updates[0] += 1
+    left = 1.0
+    if decay_steps > 0:
+        left = min(1.0, max(0.0, 1.0 - (step[0] - decay_start) / decay_steps))
+    rate[0] = initial_rate * left
+
+
+compiled(begin_update)(begin_update.__wrapped__)

@@ -1,0 +1,109 @@
+"""Epochs without replacement as a keyed bijection of [0, rows): no permutation array, so any step can be resumed.
+
+A balanced Feistel network on the smallest even number of bits that hold rows - 1, walked along its cycle until it
+falls below rows (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3); at most 4 walks are
+expected. Its round function multiplies and folds the half, with a round key from Philox, twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .dispatch import LOOPS, compiled, op
+from .philox import philox, philox_words
+
+_ROUNDS = 8
+_MULTIPLIER = np.uint64(0xD256D193)
+_LOW = np.uint64(0xFFFFFFFF)
+_SHIFT = np.uint64(32)
+
+
+def half_bits(rows: int) -> int:
+    """Bits in each half of the Feistel network for a domain of `rows`, at least 1."""
+    return max(1, -(-int(rows - 1).bit_length() // 2))
+
+
+def round_keys(key: np.ndarray, epoch: int, stream: int) -> np.ndarray:
+    """Reference: the (8,) uint64 round keys of one epoch."""
+    return philox_words(_ROUNDS, key, epoch, stream).astype(np.uint64)
+
+
+def _mix(half, round_key):
+    """Round function: after a single multiplication the orders of few rows were far from equally likely."""
+    product = (half ^ round_key) * _MULTIPLIER
+    product = (((product >> _SHIFT) ^ product) & _LOW) * _MULTIPLIER
+    return (product >> _SHIFT) ^ product
+
+
+_mix_one = njit(**LOOPS)(_mix)
+
+
+def permute(indices: np.ndarray, rows: int, keys: np.ndarray) -> np.ndarray:
+    """Reference: images of (n,) indices in [0, rows) under the bijection with these round keys."""
+    bits = np.uint64(half_bits(rows))
+    mask = np.uint64((1 << int(bits)) - 1)
+    result = indices.astype(np.uint64)
+    walking = np.ones(len(result), bool)
+    while walking.any():
+        left, right = result[walking] >> bits, result[walking] & mask
+        for round_key in keys:
+            left, right = right, left ^ (_mix(right, round_key) & mask)
+        result[walking] = (left << bits) | right
+        walking = result >= rows
+    return result.astype(np.int64)
+
+
+@op
+def shuffled_rows(
+    out: np.ndarray, rows: int, per_step: int, offset: int, key: np.ndarray, step: np.ndarray, stream: int
+) -> None:
+    """Row indices of one step when every row is seen once in each pass over the data.
+
+    Place p = ``step * per_step + offset + i`` is index ``p % rows`` of pass ``p // rows``; each pass has its own
+    bijection.
+
+    Parameters
+    ----------
+    out : (n,) int64, written: row indices in [0, rows)
+    rows : in [1, 2^62]
+    per_step : indices that one step uses in all
+    offset : the first of these that are wanted here
+    key, step, stream : as `philox.uniform`
+    """
+    places = int(step[0]) * per_step + offset + np.arange(out.size)
+    for epoch in np.unique(places // rows):
+        here = places // rows == epoch
+        out[here] = permute(places[here] % rows, rows, round_keys(key, int(epoch), stream))
+
+
+@njit(**LOOPS)
+def _permute_one(index, rows, bits, keys):
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    value = np.uint64(index)
+    while True:
+        left, right = value >> bits, value & mask
+        for r in range(_ROUNDS):
+            left, right = right, left ^ (_mix_one(right, np.uint64(keys[r])) & mask)
+        value = (left << bits) | right
+        if value < np.uint64(rows):
+            return np.int64(value)
+
+
+@compiled(shuffled_rows)
+def _shuffled_rows_cpu(out, rows, per_step, offset, key, step, stream):
+    bits = np.uint64(1)
+    while np.uint64(rows - 1) >> (np.uint64(2) * bits):
+        bits += np.uint64(1)
+    k0, k1, c1 = key[0], key[1], np.uint32(stream)
+    first = step[0] * per_step + offset
+    epoch = np.int64(-1)
+    zero = np.uint32(0)
+    keys = philox(zero, c1, zero, zero, k0, k1) + philox(zero, c1, zero, zero, k0, k1)
+    for i in range(out.size):
+        place = first + i
+        if place // rows != epoch:
+            epoch = place // rows
+            low, high = np.uint32(epoch), np.uint32(epoch >> 32)
+            keys = philox(zero, c1, low, high, k0, k1) + philox(np.uint32(1), c1, low, high, k0, k1)
+        out[i] = _permute_one(place % rows, rows, bits, keys)

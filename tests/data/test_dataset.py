@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from fastgan.data import DataSpec, from_arrays, load_dataset
+
+
+@pytest.mark.parametrize("source", ["digits", "ring", "sequences", "tokens"])
+def test_metadata_goes_through_json_and_back(source):
+    spec = load_dataset(source, rows=20).spec
+    back = DataSpec.from_metadata(json.loads(json.dumps(spec.to_metadata())), spec.scale, spec.shift)
+    assert back.to_metadata() == spec.to_metadata()
+    assert isinstance(back.image_shape, tuple) and isinstance(back.class_names, tuple)
+
+
+def test_integer_samples_are_rounded_and_kept_in_range():
+    spec = from_arrays(np.array([[[0, 100, 16]], [[5, 6, 7]]], np.uint8)).spec
+    samples = spec.to_data_units(np.array([[-3, 0.011, 3]], np.float32))
+    assert samples.dtype == np.uint8 and samples.tolist() == [[0, 51, 100]]
+
+
+def test_every_byte_comes_back():
+    every = np.arange(256, dtype=np.uint8).reshape(2, 8, 16)
+    spec = from_arrays(every).spec
+    units = spec.to_network_units(every.reshape(2, 128))
+    assert units.dtype == np.float32 and units.min() == -1 and units.max() == 1
+    np.testing.assert_array_equal(spec.to_data_units(units), every.reshape(2, 128))
+
+
+def test_soft_tokens_become_the_likeliest():
+    spec = from_arrays(np.array([[0, 1], [2, 0]]), vocabulary=3).spec
+    soft = np.array([[0.1, 0.2, 0.7, 0.5, 0.3, 0.2]], np.float32)
+    assert spec.to_data_units(soft).tolist() == [[2, 0]]
+    assert spec.to_network_units(np.array([[2, 0]])).tolist() == [[0, 0, 1, 1, 0, 0]]

@@ -1,0 +1,150 @@
+"""What the tests of kernels share: ops in both versions, guarded memory, tolerances, central differences."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import fastgan_kernels as fk
+import numpy as np
+from numba import njit
+
+MARGIN = 21  # elements on each side of an array; odd, so that no array starts on a cache line
+POISON = {"f": np.nan, "i": -77, "u": 77}  # by kind of dtype
+
+
+class Contract(NamedTuple):
+    """What an op may write, and how far its two versions may lie apart."""
+
+    written: str
+    rtol: float
+    atol: float
+
+
+# Inputs of the tests are of order one (logits up to 100), and one ulp of float32 is 1.2e-7 of its value.
+_SUMS = (3e-6, 3e-6)  # BLAS and a plain loop add up to 130 products of order one in different orders
+_LOSS = (
+    1e-6,
+    3e-7,
+)  # sums in float64 here, float32 there; probabilities within 3 ulp of 1, then less the target
+_SOFTMAX = (2e-6, 3e-7)  # one more float32 sum, over the columns
+_UPDATE = (1e-6, 1e-7)  # five roundings; the division may be multiplied out
+_EXACT = (0.0, 0.0)  # integers, and floats that are made without a rounding
+
+CONTRACTS: dict[Callable[..., Any], Contract] = {
+    fk.dense_forward: Contract("y", *_SUMS),
+    fk.dense_backward: Contract("dy dw db dx", *_SUMS),
+    fk.conditional_forward: Contract("y", *_SUMS),
+    fk.conditional_backward: Contract("dy dw db", *_SUMS),
+    fk.bce_with_logits: Contract("dlogits statistics", *_LOSS),
+    fk.mse: Contract("dlogits statistics", *_LOSS),
+    fk.wasserstein: Contract("dlogits statistics", *_LOSS),
+    fk.hinge: Contract("dlogits statistics", *_LOSS),
+    fk.softmax_cross_entropy: Contract("dlogits statistics", *_SOFTMAX),
+    fk.acgan_head: Contract("dlogits statistics", *_SOFTMAX),
+    fk.grouped_softmax: Contract("y", *_SOFTMAX),
+    fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
+    fk.adam: Contract("params mean square", *_UPDATE),
+    fk.sgd: Contract("params velocity", *_UPDATE),
+    fk.rmsprop: Contract("params square", *_UPDATE),
+    fk.begin_update: Contract("rate updates", *_EXACT),
+    fk.uniform: Contract("out", *_EXACT),
+    fk.integers: Contract("out", *_EXACT),
+    # radius and angle are of order one, 5.8 at most; the angle 2 pi u is rounded before NumPy's cos sees it
+    fk.normal: Contract("out", 1e-6, 3e-6),
+    fk.shuffled_rows: Contract("out", *_EXACT),
+    # float64 data is scaled before it is rounded in the reference, after in the loop
+    fk.gather_rows: Contract("out", 1e-6, 1e-6),
+    fk.copy_rows: Contract("out", *_EXACT),
+    fk.gather_labels: Contract("out", *_EXACT),
+    fk.one_hot_rows: Contract("out", *_EXACT),
+}
+
+
+@cache
+def compile_op(op: Callable[..., Any]) -> Callable[..., None]:
+    """Return a function that Numba compiles and that only calls the op: once an op, not once a test."""
+
+    @njit
+    def call(*arguments):
+        op(*arguments)
+
+    return call
+
+
+def poisoned(*shape: int, dtype: Any = np.float32) -> np.ndarray:
+    """Memory nobody wrote: NaN, or garbage where there is none."""
+    return np.full(shape, POISON[np.dtype(dtype).kind], dtype)
+
+
+class Guarded:
+    """A copy of an array in the middle of poisoned memory, as a layer lies in its network's vector."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.memory = poisoned(array.size + 2 * MARGIN, dtype=array.dtype)
+        self.before = self.memory.copy()
+        self.array = self.memory[MARGIN:-MARGIN].reshape(array.shape)
+        self.array[...] = array
+
+    def check(self) -> None:
+        for side in (slice(MARGIN), slice(-MARGIN, None)):
+            np.testing.assert_array_equal(self.memory[side], self.before[side], "written outside the array")
+
+
+def run_guarded(function: Callable[..., Any], arguments: list[Any]) -> list[Any]:
+    """Call with each array in guarded memory; return the arguments as they are afterwards."""
+    guards = [Guarded(a) if type(a) is np.ndarray else None for a in arguments]
+    function(*(a if guard is None else guard.array for a, guard in zip(arguments, guards, strict=True)))
+    for guard in guards:
+        if guard is not None:
+            guard.check()
+    return [a if guard is None else guard.array for a, guard in zip(arguments, guards, strict=True)]
+
+
+def run_both(op: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Run both versions on copies of the arguments: every array must agree, read-only ones be as before.
+
+    Returns the arguments as the compiled version left them.
+    """
+    contract, names = CONTRACTS[op], list(inspect.signature(op).parameters)
+    given = [arguments[name] for name in names]
+    reference = run_guarded(op, given)
+    compiled = run_guarded(compile_op(op), given)
+    for name, before, expected, actual in zip(names, given, reference, compiled, strict=True):
+        if name in contract.written.split():
+            np.testing.assert_allclose(actual, expected, contract.rtol, contract.atol, err_msg=name)
+        else:
+            np.testing.assert_array_equal(expected, before, f"the reference wrote {name}")
+            np.testing.assert_array_equal(actual, before, f"the compiled version wrote {name}")
+    return dict(zip(names, compiled, strict=True))
+
+
+def central_differences(function: Callable[[], float], x: np.ndarray) -> np.ndarray:
+    """Gradient of ``function()``, which reads x, at each element of x (float64).
+
+    The step balances the error of the formula, h^2, against rounding, eps / h.
+    """
+    gradient = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        middle = x[index]
+        step = np.finfo(x.dtype).eps ** (1 / 3) * max(1, abs(middle))
+        x[index] = middle + step
+        above, over = function(), x[index]
+        x[index] = middle - step
+        below, under = function(), x[index]
+        x[index] = middle
+        gradient[index] = (above - below) / (over - under)
+    return gradient
+
+
+def assert_gradient(gradient: np.ndarray, function: Callable[[], float], x: np.ndarray) -> None:
+    """Compare with central differences, whose own error is about eps^(2/3) = 4e-11 of the value."""
+    expected = central_differences(function, x)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-10 * max(1, abs(function())))
+
+
+def normals(seed: int, *shape: int, dtype: Any = np.float32) -> np.ndarray:
+    """Standard normal test data."""
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)

@@ -1,0 +1,145 @@
+import fastgan_kernels as fk
+import numpy as np
+import pytest
+
+from .helpers import normals, poisoned, run_both
+
+SIZES = [1, 2, 17, 131]
+UPDATES = 7
+RATE = 0.03
+
+
+def textbook(name, params, gradients):
+    """The formulas, a parameter and an update at a time, in float64 from Python's own numbers."""
+    result = []
+    for p, history in zip(params.tolist(), np.stack(gradients, axis=1).tolist(), strict=True):
+        m = v = u = 0.0
+        for t, g in enumerate(history, start=1):
+            if name == "adam":
+                m = 0.5 * m + 0.5 * g
+                v = 0.999 * v + 0.001 * g**2
+                p -= RATE * (m / (1 - 0.5**t)) / ((v / (1 - 0.999**t)) ** 0.5 + 1e-8)
+            elif name == "sgd":
+                u = 0.9 * u + g
+                p -= RATE * u
+            else:
+                v = 0.99 * v + 0.01 * g**2
+                p -= RATE * g / (v**0.5 + 1e-7)
+        result.append(p)
+    return np.array(result)
+
+
+def settings_of(name):
+    return {
+        "adam": {"beta1": 0.5, "beta2": 0.999, "epsilon": 1e-8},
+        "sgd": {"momentum": 0.9},
+        "rmsprop": {"rho": 0.99, "epsilon": 1e-7},
+    }[name]
+
+
+def moments_of(name, like):
+    names = {"adam": ("mean", "square"), "sgd": ("velocity",), "rmsprop": ("square",)}[name]
+    return {moment: np.zeros_like(like) for moment in names}
+
+
+def gradients_of(size, dtype=np.float32):
+    """Gradients of very different sizes, some exactly zero."""
+    scales = np.logspace(-6, 0, size)
+    gradients = [normals(10 + t, size) * scales for t in range(UPDATES)]
+    gradients[2][::3] = 0
+    return [g.astype(dtype) for g in gradients]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_versions_agree_with_the_textbook(name, size):
+    params, gradients = normals(1, size), gradients_of(size)
+    expected = textbook(name, params, gradients)
+    state = {"params": params, **moments_of(name, params)}
+    for t, grads in enumerate(gradients, start=1):
+        given = {"grads": grads, "rate": np.array([RATE], np.float32), **settings_of(name)}
+        if name == "adam":
+            given["updates"] = np.array([t])
+        after = run_both(getattr(fk, name), **state, **given)
+        state = {key: after[key] for key in state}
+    # a rounding of p in each of the updates, and one of its step
+    np.testing.assert_allclose(state["params"], expected, rtol=1e-6, atol=1e-6 * UPDATES * RATE)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_a_zero_gradient_moves_nothing_at_first(name):
+    params = normals(1, 5)
+    given = {"grads": np.zeros(5, np.float32), "rate": np.array([RATE], np.float32), **settings_of(name)}
+    if name == "adam":
+        given["updates"] = np.array([1])
+    after = run_both(getattr(fk, name), params=params, **moments_of(name, params), **given)
+    np.testing.assert_array_equal(after["params"], params)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+@np.errstate(invalid="ignore")
+def test_a_diverged_gradient_is_seen_where_it_is_and_nowhere_else(name, bad):
+    params, grads = normals(1, 37), normals(2, 37)
+    grads[[3, 36]] = bad
+    given = {"grads": grads, "rate": np.array([RATE], np.float32), **settings_of(name)}
+    if name == "adam":
+        given["updates"] = np.array([1])
+    after = run_both(getattr(fk, name), params=params, **moments_of(name, params), **given)
+    np.testing.assert_array_equal(np.flatnonzero(~np.isfinite(after["params"])), [3, 36])
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_as_pytorch(name):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch's optimisers, which is not installed")
+    params, gradients = normals(1, 131), gradients_of(131)
+    theirs = torch.tensor(params, requires_grad=True)
+    # PyTorch, too, adds epsilon to the root after the bias correction; Keras adds it before.
+    optimiser = {
+        "adam": lambda: torch.optim.Adam([theirs], lr=RATE, betas=(0.5, 0.999), eps=1e-8),
+        "sgd": lambda: torch.optim.SGD([theirs], lr=RATE, momentum=0.9),
+        "rmsprop": lambda: torch.optim.RMSprop([theirs], lr=RATE, alpha=0.99, eps=1e-7),
+    }[name]()
+    moments, ours = moments_of(name, params), params.copy()
+    for t, grads in enumerate(gradients, start=1):
+        theirs.grad = torch.tensor(grads)
+        optimiser.step()
+        counted = {"updates": np.array([t])} if name == "adam" else {}
+        rate = np.array([RATE], np.float32)
+        getattr(fk, name)(ours, grads=grads, **moments, rate=rate, **counted, **settings_of(name))
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-6, atol=1e-6 * UPDATES * RATE)
+
+
+def test_float64_parameters_are_updated_in_float64():
+    params, gradients = normals(1, 9, dtype=np.float64), gradients_of(9, np.float64)
+    expected = textbook("adam", params, gradients)
+    moments = moments_of("adam", params)
+    for t, grads in enumerate(gradients, start=1):
+        fk.adam(params, grads, **moments, rate=np.array([RATE]), updates=np.array([t]), **settings_of("adam"))
+    np.testing.assert_allclose(params, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("step", "start", "steps", "expected"),
+    [
+        (0, 0, 0, 1),
+        (10**9, 0, 0, 1),
+        (0, 100, 50, 1),
+        (100, 100, 50, 1),
+        (125, 100, 50, 0.5),
+        (150, 100, 50, 0),
+        (1000, 100, 50, 0),
+    ],
+)
+def test_an_update_is_counted_and_its_rate_decays(step, start, steps, expected):
+    after = run_both(
+        fk.begin_update,
+        rate=poisoned(1),
+        updates=np.array([41]),
+        step=np.array([step]),
+        initial_rate=2e-4,
+        decay_start=float(start),
+        decay_steps=float(steps),
+    )
+    assert after["updates"][0] == 42
+    assert after["rate"][0] == np.float32(2e-4 * expected)
