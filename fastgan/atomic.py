@@ -18,6 +18,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         If the folder is missing or cannot be written, or the disk is full.
     """
     path = Path(path)
+    if not path.name:
+        raise UserError(f"{str(path)!r} is no name for a file; give one")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:

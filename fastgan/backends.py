@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgan.errors import UserError
+from fastgan.errors import UserError, nearest
+
+NAMES = ("auto", "numpy", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,23 @@ class Backend:
     ready: Callable[[], bool]
 
 
-def choose_backend(name: str = "auto", threads: int = 0) -> Backend:
+def choose_backend(name: str, threads: int) -> Backend:
     """Return the backend of this name; "auto" is the fastest that works here.
 
     Parameters
     ----------
     name : "auto", "numpy", "cpu" or "cuda"
-    threads : BLAS threads; 0 for one a core
+    threads : BLAS threads
 
     Raises
     ------
     UserError
         If the backend asked for cannot be had.
     """
+    if name not in NAMES:
+        raise UserError(f"backend is {name!r}{nearest(name, NAMES)}; it must be one of {', '.join(NAMES)}")
     if name == "cuda":
         raise UserError(f"backend is 'cuda' but {cuda_problem()}; use backend = 'cpu'")
-    threads = threads or available_cores()
     limit_threads(threads)
     plural = "thread" if threads == 1 else "threads"
     if name == "numpy":

@@ -6,7 +6,14 @@ import numpy as np
 
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
-from fastgan.networks import OPTIMISERS, Network, Optimiser, aligned, build_network, initialise
+from fastgan.networks import (
+    OPTIMISERS,
+    Network,
+    Optimiser,
+    aligned,
+    build_network,
+    initialise,
+)
 from fastgan.settings import Settings
 from fastgan.step import Gan, Roles
 from fastgan_kernels import ROLES, key_of
@@ -86,9 +93,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     batch, real_rows = settings.batch_size, settings.batch_size if joint else settings.batch_size // 2
     discriminator_rows = 2 * batch if joint else batch
     labelled = n_classes > 0
-    generator = build_generator(
-        settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch
-    )
+    generator = build_generator(settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch)
     discriminator = build_discriminator(
         settings, spec, n_classes, max_rows=discriminator_rows, steps_per_epoch=steps_per_epoch
     )

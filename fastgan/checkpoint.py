@@ -38,9 +38,7 @@ def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> 
     _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
 
 
-def save_checkpoint(
-    gan: Gan, settings: Settings, spec: DataSpec, path: str | Path, recipe: str = ""
-) -> None:
+def save_checkpoint(gan: Gan, settings: Settings, spec: DataSpec, path: str | Path, recipe: str = "") -> None:
     """Write all that the next step depends on: both players, their optimisers' state and the step."""
     tensors: Tensors = {"clock": gan.clock}
     for player in _PLAYERS:
@@ -51,6 +49,11 @@ def save_checkpoint(
 
 def restore(gan: Gan, tensors: Tensors, path: str | Path) -> None:
     """Put a checkpoint's arrays into a `Gan` built from the same settings."""
+    same_units = all(
+        np.array_equal(tensors[f"data.{name}"], getattr(gan, name)) for name in ("scale", "shift")
+    )
+    if not same_units:
+        raise UserError(f"{path} was trained on other data than these; resume with the same data")
     buffers = {"clock": gan.clock}
     for player in _PLAYERS:
         net: Network = getattr(gan, player)
@@ -67,6 +70,15 @@ def restore(gan: Gan, tensors: Tensors, path: str | Path) -> None:
         buffer[...] = tensors[name]
 
 
+def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:
+    np.dtype(spec.dtype)
+    for name in ("generator.params", "data.scale", "data.shift"):
+        tensor = tensors[name]
+        wanted = tensor.shape if name == "generator.params" else (spec.width,)
+        if tensor.dtype != np.float32 or tensor.shape != wanted:
+            raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, expected float32 {wanted}")
+
+
 class Stored:
     """A file read back: its kind ("generator" or "checkpoint"), arrays, settings and data description."""
 
@@ -81,22 +93,27 @@ class Stored:
                 json.loads(metadata["data"]), tensors["data.scale"], tensors["data.shift"]
             )
             self.recipe = metadata.get("recipe", "")
-            tensors["generator.params"]
-        except (KeyError, TypeError, ValueError) as error:
+            _check_arrays(tensors, self.spec)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
         self.tensors = tensors
         self.path = path
 
     def check_settings(self, settings: Settings) -> None:
         """Raise `UserError` naming the settings that differ from those stored and would change the training."""
-        old, new = asdict(self.settings), asdict(settings)
-        free = ("backend", "threads")
-        changed = [f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in free]
-        if changed:
-            raise UserError(
-                f"{self.path} was trained with other settings ({'; '.join(changed)}); "
-                "resume with the same ones, or start a new training"
-            )
+        advice = "resume with the same ones, or start a new training"
+        check_same(self.settings, settings, str(self.path), advice)
+
+
+def check_same(before: Settings, now: Settings, name: str, advice: str) -> None:
+    """Raise `UserError` naming the settings that differ and would change the training of `name`."""
+    old, new = asdict(before), asdict(now)
+    free = ("backend", "threads")
+    changed = [
+        f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in free
+    ]
+    if changed:
+        raise UserError(f"{name} was trained with other settings ({'; '.join(changed)}); {advice}")
 
 
 def _write(
@@ -130,9 +147,11 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; give a file that fastgan wrote, or its run's folder") from None
+        raise UserError(
+            f"{path} does not exist; give a file that fastgan wrote, or its run's folder"
+        ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from fastgan_kernels import softmax_cross_entropy
 
 from fastgan.compiled import compiled
 from fastgan.data.dataset import DataSpec
@@ -20,6 +19,7 @@ from fastgan.networks import (
     last_delta,
     update,
 )
+from fastgan_kernels import softmax_cross_entropy
 
 HIDDEN = 256
 BATCH_SIZE = 128

@@ -86,9 +86,13 @@ def train(
     folder = resume or out or default_folder(wanted)
     progress = make_progress(log.value)
     quiet = log is Log.quiet
-    outcome = train_run(wanted, folder, progress, resume=resume is not None, say=None if quiet else _introduce)
+    outcome = train_run(
+        wanted, folder, progress, resume=resume is not None, say=None if quiet else _introduce
+    )
     if outcome.signal:
-        typer.echo(f"stopped at step {outcome.step}; to train on: fastgan train --resume {outcome.folder}", err=True)
+        typer.echo(
+            f"stopped at step {outcome.step}; to train on: fastgan train --resume {outcome.folder}", err=True
+        )
         return 128 + outcome.signal
     if not quiet:
         typer.echo(f"{outcome.step:,} steps in {outcome.seconds:.1f} s; see {outcome.folder}/samples")
@@ -101,9 +105,9 @@ def sample(
     n: Annotated[int, typer.Option("-n", metavar="N", help="Samples to draw.")] = 100,
     label: Annotated[int | None, typer.Option(metavar="K", help="The class to show.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed, the same samples.")] = 0,
-    output: Annotated[
-        Path, typer.Option("-o", metavar="FILE", help="A .npy, .csv or .png file.")
-    ] = Path("samples.npy"),
+    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="A .npy, .csv or .png file.")] = Path(
+        "samples.npy"
+    ),
 ) -> None:
     """Draw samples from a trained generator, in the data's own units."""
     from fastgan.export import write_samples
@@ -169,7 +173,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 

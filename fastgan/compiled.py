@@ -6,6 +6,7 @@ unnoticed. Here the key is a hash of every source file of both packages.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -65,6 +66,20 @@ class _CacheImpl(CompileResultCacheImpl):
 
 class _Cache(FunctionCache):
     _impl_class = _CacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load machine code; compile anew where its file is damaged."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep machine code, where the disk has room for it."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
 
 
 def cache_is_writable() -> bool:

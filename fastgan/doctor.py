@@ -22,7 +22,10 @@ def report() -> list[tuple[str, str]]:
     ]
     rows += [("blas", finding) for finding in _blas_findings()]
     rows += [("compiled code", _cache_finding())]
-    rows += [(f"optional: {name}", _optional(name, use)) for name, use in (("pyarrow", ".parquet files"), ("PIL", "image folders"))]
+    rows += [
+        (f"optional: {name}", _optional(name, use))
+        for name, use in (("pyarrow", ".parquet files"), ("PIL", "image folders"))
+    ]
     return rows
 
 

@@ -25,7 +25,9 @@ def write_samples(samples: np.ndarray, generator: Generator, label: int | None, 
     spec = generator.spec
     if path.suffix == ".npy":
         buffer = io.BytesIO()
-        np.save(buffer, samples.reshape(len(samples), *(spec.image_shape or (spec.width,))), allow_pickle=False)
+        np.save(
+            buffer, samples.reshape(len(samples), *(spec.image_shape or (spec.width,))), allow_pickle=False
+        )
         write_atomically(path, buffer.getvalue())
     elif path.suffix == ".csv":
         header = ",".join(spec.columns or [f"x{column}" for column in range(spec.width)])

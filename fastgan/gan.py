@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -76,10 +77,10 @@ class GAN(Settings):
         """
         if epochs is not None and steps is not None:
             raise UserError("both epochs and steps were given; give one of them")
-        if epochs is not None and not 0 < epochs < float("inf"):
-            raise UserError(f"epochs is {epochs}; it must be above 0")
-        if steps is not None and steps < 1:
-            raise UserError(f"steps is {steps}; it must be at least 1")
+        if epochs is not None and not (isinstance(epochs, numbers.Real) and 0 < epochs < float("inf")):
+            raise UserError(f"epochs is {epochs!r}; it must be a number above 0")
+        if steps is not None and not (isinstance(steps, numbers.Integral) and steps > 0):
+            raise UserError(f"steps is {steps!r}; it must be a whole number of at least 1")
         trainer = self._prepare(X, y)
         if steps is None:
             steps = max(1, round((10 if epochs is None else epochs) * trainer.steps_per_epoch))
@@ -108,14 +109,21 @@ class GAN(Settings):
         X and y are the data of the training, given again, and the settings must be those of the checkpoint.
         """
         stored = checkpoint.Stored(path)
-        self._trainer = None
-        trainer = self._prepare(X, y)
-        stored.check_settings(trainer.settings)
-        checkpoint.restore(trainer.gan, stored.tensors, path)
+        stored.check_settings(Settings.of(self))
+        before, self._trainer = self._trainer, None
+        try:
+            checkpoint.restore(self._prepare(X, y).gan, stored.tensors, path)
+        except UserError:
+            self._trainer = before
+            raise
         return self
 
     def train_on_batch(self, x: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
-        """One discriminator step on real rows x, as many fake ones, then one generator step; (9,) statistics."""
+        """One discriminator step on real rows x, as many fake ones, then one generator step; (9,) statistics.
+
+        Here and below, x is (rows, width) in data units, of at most batch_size rows. Without a `fit` before, the first
+        batch decides the scaling, and the number of classes unless `n_classes` does.
+        """
         return self._perform(actions.TRAIN_ON_BATCH, x, y)
 
     def train_discriminator_step(self, x: ArrayLike, y: ArrayLike | None = None) -> float:
@@ -172,19 +180,31 @@ class GAN(Settings):
             setattr(self, name, value)
         return self
 
-    def _prepare(self, X: ArrayLike | Dataset, y: ArrayLike | None) -> Trainer:
+    def _prepare(self, X: ArrayLike | Dataset, y: ArrayLike | None, *, own_loop: bool = False) -> Trainer:
         """The trainer, made from the first data seen; later data must look the same."""
-        if isinstance(X, Dataset):
-            dataset = X
-        else:
-            dataset = from_arrays(
-                X, y, n_classes=self.n_classes, scaling=self.scaling, name="X", vocabulary=self.vocabulary
-            )
-        if self._trainer is None:
-            self._trainer = Trainer(Settings.of(self), dataset)
-        elif dataset is not self._trainer.dataset:
-            self._trainer.change_data(dataset)
-        return self._trainer
+        settings, trainer = Settings.of(self), self._trainer
+        if trainer is None:
+            if not isinstance(X, Dataset):
+                X = from_arrays(
+                    X,
+                    y,
+                    n_classes=settings.n_classes,
+                    scaling=settings.scaling,
+                    name="X",
+                    vocabulary=settings.vocabulary,
+                )
+            self._trainer = trainer = Trainer(settings, X, own_loop=own_loop)
+            return trainer
+        checkpoint.check_same(
+            trainer.settings, settings, "this GAN", "train on with the same ones, or make a new GAN"
+        )
+        if not isinstance(X, Dataset):
+            spec = trainer.dataset.spec
+            rows = rows_like(spec, X, "X")
+            X = Dataset(rows, trainer.labels_like(y, len(rows)), spec, "X")
+        if X is not trainer.dataset:
+            trainer.change_data(X)
+        return trainer
 
     def _fitted(self) -> Trainer:
         if self._trainer is None:
@@ -196,13 +216,13 @@ class GAN(Settings):
             trainer = self._fitted()
             batch = trainer.dataset.array[:0]
         else:
-            trainer = self._trainer or self._prepare(x, y)
-            batch = rows_like(trainer.dataset.spec, np.asarray(x), "x").astype(trainer.dataset.array.dtype)
+            trainer = self._trainer or self._prepare(x, y, own_loop=True)
+            batch = rows_like(trainer.dataset.spec, x, "x").astype(trainer.dataset.array.dtype)
         return trainer.perform(action, batch, trainer.labels_like(y, len(batch)))
 
     @staticmethod
     def _d_loss(statistics: np.ndarray) -> float:
-        return float(statistics[0] + statistics[2] + statistics[3] + statistics[5])
+        return float(np.nansum(statistics[[0, 2, 3, 5]]))
 
     @staticmethod
     def _bar() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,10 +69,10 @@ class Generator:
         UserError
             If n or seed is negative, or labels do not fit.
         """
-        if n < 0:
-            raise UserError(f"n is {n}; give the number of samples to draw, 0 or more")
-        if seed is not None and not 0 <= seed < 2**64:
-            raise UserError(f"seed is {seed}; it must be at least 0 and below 2**64")
+        if not isinstance(n, numbers.Integral) or n < 0:
+            raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
+        if seed is not None and not (isinstance(seed, numbers.Integral) and 0 <= seed < 2**64):
+            raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")
         wanted = self._check_labels(labels, n)
         draw = 0
         if seed is None:
@@ -81,7 +82,7 @@ class Generator:
         for block, start in enumerate(range(0, n, ROWS_AT_ONCE)):
             part = slice(start, min(start + ROWS_AT_ONCE, n))
             step = np.array([draw << 32 | block], np.int64)
-            rows[part] = self._block(part.stop - start, wanted[part], key_of(seed), step)
+            rows[part] = self._block(part.stop - start, wanted[part], key_of(int(seed)), step)
         return rows
 
     def _block(self, n: int, labels: np.ndarray, key: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -155,7 +155,9 @@ class _Writer:
         if classes:
             labels = np.repeat(np.arange(classes), self.recipe.run.samples_per_class)
         count = SAMPLES_WITHOUT_CLASSES if dataset.spec.kind == "image" else POINTS
-        samples = trainer.generator.sample(count if labels is None else len(labels), labels, seed=trainer.settings.seed)
+        samples = trainer.generator.sample(
+            count if labels is None else len(labels), labels, seed=trainer.settings.seed
+        )
         real = np.asarray(dataset.array[:POINTS]).astype(dataset.spec.dtype)
         epoch = trainer.step / trainer.steps_per_epoch
         name = f"epoch-{int(epoch):04d}" if epoch == int(epoch) else f"step-{trainer.step:07d}"

@@ -53,5 +53,6 @@ class Stats:
 
     def _average(self, loss: str, class_loss: str) -> float:
         history = self._trainer.history
-        values = (history[loss] + history[class_loss])[-WINDOW:]
-        return float(values.mean(dtype=np.float64)) if len(values) else 0.0
+        values = history[loss] + history[class_loss]
+        made = values[~np.isnan(values)][-WINDOW:]
+        return float(made.mean(dtype=np.float64)) if len(made) else 0.0

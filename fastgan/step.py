@@ -188,9 +188,7 @@ def train_generator(gan, statistics):
 def head(gan, logits, labels, role, dlogits, statistics):
     """Loss and gradient of one role at the discriminator's logits."""
     roles = gan.roles
-    acgan_head(
-        logits, labels, roles.codes[role], roles.targets[role], roles.signs[role], dlogits, statistics
-    )
+    acgan_head(logits, labels, roles.codes[role], roles.targets[role], roles.signs[role], dlogits, statistics)
 
 
 @register_jitable(no_cfunc_wrapper=True)

@@ -12,15 +12,31 @@ from numpy.typing import ArrayLike
 from fastgan.backends import Backend, choose_backend
 from fastgan.build import build_gan
 from fastgan.callbacks import Callback
+from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels
 from fastgan.errors import UserError
 from fastgan.generator import Generator
 from fastgan.settings import Settings
-from fastgan.step import STATISTICS, TRAIN
+from fastgan.step import (
+    STATISTICS,
+    TRAIN,
+    TRAIN_DISCRIMINATOR,
+    TRAIN_DISCRIMINATOR_FAKE,
+    TRAIN_DISCRIMINATOR_REAL,
+    TRAIN_GENERATOR,
+)
 
 CHUNK_SECONDS = 0.1
 """How long compiled code runs before Python looks again: at signals, the display and the callbacks."""
+
+# Columns of the statistics that an action fills, where it is only a part of a step.
+_FILLED = {
+    TRAIN_DISCRIMINATOR: slice(0, 6),
+    TRAIN_DISCRIMINATOR_REAL: slice(0, 3),
+    TRAIN_DISCRIMINATOR_FAKE: slice(3, 6),
+    TRAIN_GENERATOR: slice(6, 9),
+}
 
 
 class Trainer:
@@ -30,6 +46,7 @@ class Trainer:
     ----------
     settings : checked here
     dataset : its labels, if any, make the GAN an AC-GAN
+    own_loop : the caller gives one batch at a time, so that `dataset` may be smaller than one
 
     Raises
     ------
@@ -37,14 +54,14 @@ class Trainer:
         If a setting is impossible, alone or for these data, or the backend cannot be had.
     """
 
-    def __init__(self, settings: Settings, dataset: Dataset):
+    def __init__(self, settings: Settings, dataset: Dataset, *, own_loop: bool = False):
         settings.check()
         self.settings = settings
-        self.n_classes = check_data(settings, dataset)
-        self.backend: Backend = choose_backend(settings.backend, settings.threads)
+        self.n_classes = check_data(settings, dataset, least_rows=1 if own_loop else settings.batch_size)
         self.dataset = dataset
         self.steps_per_epoch = max(1, len(dataset) // settings.batch_size)
         self.gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
+        self.backend: Backend = choose_backend(settings.backend, settings.threads)
         self.generator = Generator(settings, dataset.spec, self.n_classes, self.gan.generator.params)
         self.stopped = False
         self._history: list[np.ndarray] = []
@@ -57,7 +74,10 @@ class Trainer:
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """Statistics of every step made here: one (steps,) float32 array for each name of `STATISTICS`."""
+        """Statistics of every step made here: one (steps,) float32 array for each name of `STATISTICS`.
+
+        A part of a step counts as one, with NaN for what it did not do.
+        """
         rows = np.concatenate([np.zeros((0, len(STATISTICS)), np.float32), *self._history])
         return dict(zip(STATISTICS, rows.T, strict=True))
 
@@ -84,14 +104,20 @@ class Trainer:
 
     def _run(self, steps: int) -> np.ndarray:
         """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""
-        statistics = np.zeros((steps, len(STATISTICS)), np.float32)
         started = time.perf_counter()
-        self.backend.perform(TRAIN, self.gan, self.dataset.array, self.dataset.labels, statistics)
+        statistics = self._call(TRAIN, self.dataset.array, self.dataset.labels, steps)
         elapsed = time.perf_counter() - started
         fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
-        self._check_finite(statistics)
+        self._check_weights()
         self._history.append(statistics)
+        return statistics
+
+    def _call(self, action: int, x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
+        statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told below, in one line
+            self.backend.perform(action, self.gan, x, y, statistics)
+        self._check_statistics(statistics)
         return statistics
 
     def change_data(self, dataset: Dataset) -> None:
@@ -102,25 +128,32 @@ class Trainer:
                 f"the data are {new.kind} of width {new.width} but this GAN learnt {old.kind} of width {old.width}; "
                 "make a new GAN"
             )
-        if check_data(self.settings, dataset) != self.n_classes:
+        n_classes = check_data(self.settings, dataset, least_rows=self.settings.batch_size)
+        if n_classes != self.n_classes:
             raise UserError(
                 f"the data have {new.n_classes} classes but this GAN learnt {self.n_classes}; make a new GAN"
+            )
+        if n_classes and new.class_names != old.class_names:
+            raise UserError(
+                f"the classes are {', '.join(new.class_names) or 'numbers'} but this GAN learnt "
+                f"{', '.join(old.class_names) or 'numbers'}; make a new GAN"
             )
         self.dataset = replace(dataset, spec=old)
         self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
 
     def perform(self, action: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Run one action of `fastgan.step` on a batch in data units; its (9,) statistics.
+        """Run one action of `fastgan.step` on a batch in data units; its (9,) statistics, NaN where it made none.
 
-        x is (rows, width) with at most batch_size rows, or (0, width) where the action needs none; y is (rows,) or (0,).
+        x is (rows, width), at most batch_size rows, or (0, width) where the action needs none; y is (rows,) or (0,).
         """
         most = self.settings.batch_size
         if len(x) > most:
             raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
-        statistics = np.zeros((1, len(STATISTICS)), np.float32)
         self.gan.indices[: len(x)] = np.arange(len(x))
-        self.backend.perform(action, self.gan, x, y, statistics)
-        self._check_finite(statistics)
+        made = self._call(action, x, y, 1)
+        filled = _FILLED.get(action, slice(None))
+        statistics = np.full_like(made, np.nan)
+        statistics[:, filled] = made[:, filled]
         self._history.append(statistics)
         return statistics[0]
 
@@ -129,19 +162,22 @@ class Trainer:
         if y is None and (rows == 0 or not self.n_classes):
             return np.zeros(0, np.int64)
         if y is None:
-            raise UserError(f"this GAN learnt {self.n_classes} classes but y was left out; give a label a row")
+            raise UserError(
+                f"this GAN learnt {self.n_classes} classes but y was left out; give a label a row"
+            )
         if not self.n_classes:
             raise UserError("y was given but this GAN was trained without labels; leave it out")
-        labels = np.asarray(y)
-        if labels.dtype.kind == "U":
+        labels = as_array(y, "y")
+        if labels.dtype.kind in "UO" and all(isinstance(label, str) for label in labels.flat):
             names = self.dataset.spec.class_names
-            unknown = sorted(set(labels) - set(names))
+            unknown = sorted(set(labels.flat) - set(names))
             if unknown:
-                raise UserError(f"y holds the label {unknown[0]!r}; the classes are {', '.join(names)}")
-            labels = np.array([names.index(label) for label in labels])
+                known = ", ".join(names) or f"0 to {self.n_classes - 1}"
+                raise UserError(f"y holds the label {str(unknown[0])!r}; the classes are {known}")
+            labels = np.array([names.index(label) for label in labels.flat], np.int64).reshape(labels.shape)
         return encode_labels(labels, rows, self.n_classes, (), "y")[0]
 
-    def _check_finite(self, statistics: np.ndarray) -> None:
+    def _check_statistics(self, statistics: np.ndarray) -> None:
         bad = np.argwhere(~np.isfinite(statistics))
         if len(bad):
             step = self.step - len(statistics) + bad[0, 0] + 1
@@ -150,8 +186,17 @@ class Trainer:
                 "lower generator_lr and discriminator_lr"
             )
 
+    def _check_weights(self) -> None:
+        """The newest update may have broken the weights, which the statistics show only one step later."""
+        for player in ("generator", "discriminator"):
+            if not np.isfinite(getattr(self.gan, player).params).all():
+                raise UserError(
+                    f"training diverged at step {self.step}: the {player}'s weights are not finite; "
+                    "lower generator_lr and discriminator_lr"
+                )
 
-def check_data(settings: Settings, dataset: Dataset) -> int:
+
+def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:
     """Check that settings and data go together; the number of classes the GAN is trained with."""
     n_classes = settings.n_classes or dataset.spec.n_classes
     if settings.n_classes and not len(dataset.labels):
@@ -163,11 +208,9 @@ def check_data(settings: Settings, dataset: Dataset) -> int:
             f"{dataset.name} has {dataset.spec.n_classes} classes but n_classes is {n_classes}; "
             "set n_classes to 0 to count them"
         )
-    if len(dataset) < settings.batch_size:
+    if len(dataset) < least_rows:
         raise UserError(
             f"batch_size is {settings.batch_size} but {dataset.name} has {len(dataset)} rows; "
             "give a smaller batch_size or more rows"
         )
     return n_classes
-
-

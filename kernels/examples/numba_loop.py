@@ -1,6 +1,8 @@
 """A classifier of two layers, trained in one compiled call: the ops inside a function of your own."""
 
 import numpy as np
+from numba import njit
+
 from fastgan_kernels import (
     LINEAR,
     TANH,
@@ -15,7 +17,6 @@ from fastgan_kernels import (
     softmax_cross_entropy,
     uniform,
 )
-from numba import njit
 
 INPUTS, HIDDEN, CLASSES = 2, 32, 2
 SIZE = INPUTS * HIDDEN + HIDDEN + HIDDEN * CLASSES + CLASSES

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from fastgan_kernels import BCE, acgan_head, adam
 from numba import njit
+
+from fastgan_kernels import BCE, acgan_head, adam
 
 CLASSES = 3
 

@@ -1,4 +1,4 @@
-"""Kernels of dense GAN training: each op is one generic function with a NumPy, a Numba CPU and a CUDA version.
+"""Kernels of dense GAN training: each op is one generic function with a NumPy and a Numba version.
 
 Called from Python on NumPy arrays an op runs its NumPy reference; called inside a function of yours that
 ``numba.njit`` compiles, it is compiled with it. See the README beside this package for the contract.

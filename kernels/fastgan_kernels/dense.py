@@ -162,7 +162,9 @@ def conditional_forward(
     slope: float,
     y: np.ndarray,
 ) -> None:
-    """Dense layer whose input ends in a one-hot label: ``y = activation(x @ w[:inputs] + w[inputs + label] + b)``.
+    """Dense layer whose input ends in a one-hot label.
+
+    ``y = activation(x @ w[:inputs] + w[inputs + label] + b)``.
 
     The label's row of w is gathered; the one-hot columns and their products are never formed.
 
@@ -201,7 +203,7 @@ def conditional_backward(
     dw: np.ndarray,
     db: np.ndarray,
 ) -> None:
-    """Gradients of `conditional_forward`: as `dense_backward`, with ``dw[inputs + c] = sum of dz over rows of label c``.
+    """Gradients of `conditional_forward`: as `dense_backward`, and ``dw[inputs + c] = sum of dz over rows of label c``.
 
     Parameters
     ----------

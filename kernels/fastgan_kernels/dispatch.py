@@ -1,7 +1,8 @@
 """One op, one definition: a generic function whose versions stand side by side.
 
-An op is a `functools.singledispatch` function. Its body is the NumPy reference; `compiled(op)` names the version
-that Numba compiles wherever an `njit` function calls the op; arrays of another kind (CuPy) register their own.
+An op is a `functools.singledispatch` function. Its body is the NumPy reference; `compiled(op)` names the
+version that Numba compiles wherever an `njit` function calls the op; arrays of another kind (CuPy) register
+their own.
 """
 
 from __future__ import annotations

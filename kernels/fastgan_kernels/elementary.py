@@ -1,8 +1,8 @@
 """Elementary functions of one float32 for compiled loops: inline polynomials, so that LLVM vectorises the loop.
 
 PyPI's llvmlite has no vector math library: `math.exp` in a loop is a call an element, some 15 times slower.
-Coefficients are Chebyshev interpolants of the functions in float64, rounded to float32. The largest errors, over
-every range the tests sweep, are stated in each docstring in units in the last place (ulp).
+Coefficients are Chebyshev interpolants of the functions in float64, rounded to float32. The largest errors,
+over every range the tests sweep, are stated in each docstring in units in the last place (ulp).
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def sigmoid(x: np.float32) -> np.float32:
     return _ONE / (_ONE + exp(-x))
 
 
-@njit(**_EXACT)
+@njit(forceinline=True, **_EXACT)
 def log(x: np.float32) -> np.float32:
-    """ln x = k ln 2 + (f - f^2/2 + f^3 Q(f)), x = 2^k (1 + f), for normal x > 0; 1 ulp."""
+    """Ln x = k ln 2 + (f - f^2/2 + f^3 Q(f)), x = 2^k (1 + f), for normal x > 0; 1 ulp."""
     bits = np.float32(x).view(np.int32)
     # sqrt(1/2) as the lower end of the mantissa centres f on zero.
     k = np.int32((bits - np.int32(0x3F3504F3)) >> np.int32(23))
@@ -102,9 +102,9 @@ def softplus(x: np.float32) -> np.float32:
     return (x if x > np.float32(0.0) else np.float32(0.0)) + t * p
 
 
-@njit(**_EXACT)
+@njit(forceinline=True, **_EXACT)
 def cos_sin_turns(u: np.float32) -> tuple[np.float32, np.float32]:
-    """cos 2 pi u and sin 2 pi u for u in [0, 1): the angle in turns makes the reduction exact; 1e-7 absolute."""
+    """Cos 2 pi u and sin 2 pi u for u in [0, 1): the angle in turns makes the reduction exact; 1e-7 absolute."""
     quarter = np.floor(u * np.float32(4.0) + _HALF)
     r = u - quarter * np.float32(0.25)
     s = r * r

@@ -1,8 +1,9 @@
 """Losses fused with their gradients, stable at logits of +-100.
 
-Every adversarial loss has the same arguments: it reads column 0 of the logits, writes the gradient of the mean loss
-there, and leaves ``statistics[0]`` = mean loss and ``statistics[1]`` = mean score, the D(x) of reports: a
-probability for bce, the raw output otherwise. The three roles of a GAN differ only in target and sign (`ROLES`).
+Every adversarial loss has the same arguments: it reads column 0 of the logits, writes the gradient of the
+mean loss there, and leaves ``statistics[0]`` = mean loss and ``statistics[1]`` = mean score, the D(x) of
+reports: a probability for bce, the raw output otherwise. The three roles of a GAN differ only in target and
+sign (`ROLES`).
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ def bce_with_logits(
 ) -> None:
     """Binary cross-entropy of a logit s: ``sign * (softplus(s) - target * s)``, averaged over rows.
 
-    Gradient at s: ``sign * (sigmoid(s) - target) / rows``. Discriminator and non-saturating generator (target 1,
-    sign 1): Goodfellow et al. 2014, arXiv 1406.2661, section 3. The minimax generator minimises log(1 - D(G(z))):
-    target 0, sign -1.
+    Gradient at s: ``sign * (sigmoid(s) - target) / rows``. Discriminator and non-saturating generator (target
+    1, sign 1): Goodfellow et al. 2014, arXiv 1406.2661, section 3. The minimax generator minimises log(1 -
+    D(G(z))): target 0, sign -1.
 
     Parameters
     ----------
@@ -111,8 +112,9 @@ def wasserstein(
 ) -> None:
     """Critic score s: ``-sign * s``, averaged over rows; gradient ``-sign / rows``.
 
-    Arjovsky et al. 2017, arXiv 1701.07875, algorithm 1: sign 1 raises the score (real rows, and the generator's),
-    sign -1 lowers it (the critic's fake rows). `target` is not read; the others as `bce_with_logits`.
+    Arjovsky et al. 2017, arXiv 1701.07875, algorithm 1: sign 1 raises the score (real rows, and the
+    generator's), sign -1 lowers it (the critic's fake rows). `target` is not read; the others as
+    `bce_with_logits`.
     """
     s = logits[:, 0]
     _reference(dlogits, statistics, -sign * s, np.full_like(s, -sign), s)
@@ -132,9 +134,9 @@ def hinge(
 ) -> None:
     """Discriminator's hinge on a raw output s: ``max(0, 1 - sign * s)``, averaged over rows.
 
-    Gradient at s: ``-sign / rows`` where the hinge is open. Lim and Ye 2017, arXiv 1705.02894: sign 1 for real
-    rows, -1 for fake ones; the generator uses `wasserstein` with sign 1. `target` is not read; the others as
-    `bce_with_logits`.
+    Gradient at s: ``-sign / rows`` where the hinge is open. Lim and Ye 2017, arXiv 1705.02894: sign 1 for
+    real rows, -1 for fake ones; the generator uses `wasserstein` with sign 1. `target` is not read; the
+    others as `bce_with_logits`.
     """
     s = logits[:, 0]
     margin = 1 - sign * s
@@ -213,8 +215,8 @@ def acgan_head(
 ) -> None:
     """Head of an AC-GAN's discriminator in one pass: adversarial loss of column 0 plus class loss of the others.
 
-    Odena et al. 2017, arXiv 1610.09585, eqs. 2 and 3: the two mean losses are summed with equal weights, so each
-    gradient stands in its own columns. With a single column this is the adversarial loss alone.
+    Odena et al. 2017, arXiv 1610.09585, eqs. 2 and 3: the two mean losses are summed with equal weights, so
+    each gradient stands in its own columns. With a single column this is the adversarial loss alone.
 
     Parameters
     ----------

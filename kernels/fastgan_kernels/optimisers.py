@@ -1,8 +1,8 @@
 """Optimisers over a network's flat vector: one pass reads each parameter once and writes it once.
 
-A learning rate, and whatever else changes from step to step, is read from an array, so that a captured or compiled
-step needs no argument of its own: ``rate[0]`` is the learning rate of this update, ``updates[0]`` the number of
-updates made including this one.
+A learning rate, and whatever else changes from step to step, is read from an array, so that a captured or
+compiled step needs no argument of its own: ``rate[0]`` is the learning rate of this update, ``updates[0]``
+the number of updates made including this one.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def begin_update(
 ) -> None:
     """Count an update and set its learning rate: constant, then falling linearly to zero.
 
-    ``rate = initial_rate * clip(1 - (step - decay_start) / decay_steps, 0, 1)``; constant where decay_steps is 0.
+    ``rate = initial_rate * clip(1 - (step - decay_start) / decay_steps, 0, 1)``; constant where decay_steps
+    is 0.
 
     Parameters
     ----------
@@ -162,4 +163,4 @@ def begin_update(
     rate[0] = initial_rate * left
 
 
-compiled(begin_update)(begin_update.__wrapped__)
+compiled(begin_update)(begin_update.dispatch(object))

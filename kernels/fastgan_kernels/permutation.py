@@ -1,8 +1,9 @@
 """Epochs without replacement as a keyed bijection of [0, rows): no permutation array, so any step can be resumed.
 
-A balanced Feistel network on the smallest even number of bits that hold rows - 1, walked along its cycle until it
-falls below rows (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3); at most 4 walks are
-expected. Its round function multiplies and folds the half, with a round key from Philox, twice.
+A balanced Feistel network on the smallest even number of bits that hold rows - 1, walked along its cycle
+until it falls below rows (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3); at
+most 4 walks are expected. Its round function multiplies and folds the half, with a round key from Philox,
+twice.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from .dispatch import LOOPS, compiled, op
-from .philox import philox, philox_words
+from .philox import philox, philox_blocks
 
 _ROUNDS = 8
 _MULTIPLIER = np.uint64(0xD256D193)
@@ -26,7 +27,7 @@ def half_bits(rows: int) -> int:
 
 def round_keys(key: np.ndarray, epoch: int, stream: int) -> np.ndarray:
     """Reference: the (8,) uint64 round keys of one epoch."""
-    return philox_words(_ROUNDS, key, epoch, stream).astype(np.uint64)
+    return philox_blocks(_ROUNDS // 4, key, epoch, stream).astype(np.uint64).ravel()
 
 
 def _mix(half, round_key):
@@ -60,8 +61,8 @@ def shuffled_rows(
 ) -> None:
     """Row indices of one step when every row is seen once in each pass over the data.
 
-    Place p = ``step * per_step + offset + i`` is index ``p % rows`` of pass ``p // rows``; each pass has its own
-    bijection.
+    Place p = ``step * per_step + offset + i`` is index ``p % rows`` of pass ``p // rows``; each pass has its
+    own bijection.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def _permute_one(index, rows, bits, keys):
     while True:
         left, right = value >> bits, value & mask
         for r in range(_ROUNDS):
-            left, right = right, left ^ (_mix_one(right, np.uint64(keys[r])) & mask)
+            left, right = right, left ^ (_mix_one(right, keys[r]) & mask)
         value = (left << bits) | right
         if value < np.uint64(rows):
             return np.int64(value)
@@ -95,15 +96,15 @@ def _shuffled_rows_cpu(out, rows, per_step, offset, key, step, stream):
     bits = np.uint64(1)
     while np.uint64(rows - 1) >> (np.uint64(2) * bits):
         bits += np.uint64(1)
-    k0, k1, c1 = key[0], key[1], np.uint32(stream)
+    k0, k1, c1 = np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream)
+    zero, one = np.uint64(0), np.uint64(1)
     first = step[0] * per_step + offset
     epoch = np.int64(-1)
-    zero = np.uint32(0)
-    keys = philox(zero, c1, zero, zero, k0, k1) + philox(zero, c1, zero, zero, k0, k1)
+    keys = (zero, zero, zero, zero, zero, zero, zero, zero)
     for i in range(out.size):
         place = first + i
         if place // rows != epoch:
             epoch = place // rows
-            low, high = np.uint32(epoch), np.uint32(epoch >> 32)
-            keys = philox(zero, c1, low, high, k0, k1) + philox(np.uint32(1), c1, low, high, k0, k1)
+            low, high = np.uint64(epoch) & _LOW, np.uint64(epoch) >> _SHIFT
+            keys = philox(zero, c1, low, high, k0, k1) + philox(one, c1, low, high, k0, k1)
         out[i] = _permute_one(place % rows, rows, bits, keys)

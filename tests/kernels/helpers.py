@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-import fastgan_kernels as fk
 import numpy as np
 from numba import njit
+
+import fastgan_kernels as fk
 
 MARGIN = 21  # elements on each side of an array; odd, so that no array starts on a cache line
 POISON = {"f": np.nan, "i": -77, "u": 77}  # by kind of dtype

@@ -1,10 +1,11 @@
 import inspect
 
-import fastgan_kernels as fk
 import numpy as np
 import pytest
-from fastgan_kernels import dispatch
 from numba import njit
+
+import fastgan_kernels as fk
+from fastgan_kernels import dispatch
 
 from .helpers import CONTRACTS, compile_op
 

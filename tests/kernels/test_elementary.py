@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from fastgan_kernels import elementary
 from numba import njit
 from scipy.special import log1p
+
+from fastgan_kernels import elementary
 
 F = np.float32
 NORMAL = np.finfo(F).tiny

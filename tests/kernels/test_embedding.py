@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastgan_kernels as fk
 import numpy as np
 import pytest
+
+import fastgan_kernels as fk
 
 from .helpers import CONTRACTS
 

@@ -1,8 +1,9 @@
-import fastgan_kernels as fk
 import numpy as np
 import pytest
-from fastgan_kernels.permutation import permute, round_keys
 from scipy import stats
+
+import fastgan_kernels as fk
+from fastgan_kernels.permutation import permute, round_keys
 
 from .helpers import compile_op, poisoned, run_both
 

@@ -1,12 +1,13 @@
-import fastgan_kernels as fk
 import numpy as np
 import pytest
-from fastgan_kernels.philox import philox, philox_words
 from scipy import stats
+
+import fastgan_kernels as fk
+from fastgan_kernels.philox import philox, philox_blocks
 
 from .helpers import compile_op, poisoned, run_both
 
-SIZES = [1, 2, 3, 4, 5, 7, 17, 130]
+SIZES = [1, 2, 7, 16, 17, 47, 63, 64, 65, 130]
 DRAWS = {"uniform": fk.uniform, "normal": fk.normal, "integers": fk.integers}
 EVERY_DRAW = pytest.mark.parametrize("name", DRAWS)
 F = 0xFFFFFFFF
@@ -36,22 +37,32 @@ def draw(name, size, seed=1, step=0, stream=0, bound=1000):
 )
 def test_known_answers(counter, key, words):
     """The vectors of Random123, kat_vectors, philox4x32 with 10 rounds."""
-    assert philox(*map(np.uint32, counter + key)) == words
+    assert philox(*map(np.uint64, counter + key)) == words
 
 
 def test_known_answer_of_the_reference():
-    words = philox_words(4, fk.key_of(0), 0, 0)
-    np.testing.assert_array_equal(words, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8])
+    blocks = philox_blocks(1, fk.key_of(0), 0, 0)
+    np.testing.assert_array_equal(blocks[0], [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8])
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**64 - 1])
 @pytest.mark.parametrize("step", [0, 1, 2**32 - 1, 2**32, 2**63 - 1])
 def test_reference_has_the_words_of_the_compiled_block(seed, step):
     for stream in (0, 7, 2**32 - 1):
-        key, words = fk.key_of(seed), philox_words(12, fk.key_of(seed), step, stream).reshape(3, 4)
+        key = fk.key_of(seed)
+        blocks = philox_blocks(3, key, step, stream)
         for block in range(3):
-            counter = map(np.uint32, (block, stream, step & F, step >> 32))
-            assert philox(*counter, *key) == tuple(words[block])
+            counter = map(np.uint64, (block, stream, step & F, step >> 32, *key))
+            assert philox(*counter) == tuple(blocks[block])
+
+
+def test_elements_are_the_words_of_blocks_side_by_side():
+    key, i = fk.key_of(5), np.arange(200)
+    blocks = philox_blocks(64, key, 9, 2)
+    out = run_both(
+        fk.integers, out=poisoned(200, dtype=np.int64), bound=2**32, key=key, step=np.array([9]), stream=2
+    )["out"]
+    np.testing.assert_array_equal(out, blocks[i // 64 * 16 + i % 16, i % 64 // 16])
 
 
 def test_key_of_a_seed_is_its_two_words():
@@ -125,7 +136,7 @@ def test_normal_is_normal():
     # standard errors: sqrt(1 / n), sqrt(2 / n), sqrt(6 / n), sqrt(24 / n)
     assert (np.abs(np.array(moments) - [0, 1, 0, 0]) < 4 * np.sqrt(np.array([1, 2, 6, 24]) / len(out))).all()
     assert np.abs(out).max() <= 5.8
-    pairs = out.reshape(-1, 2)
+    pairs = out.reshape(-1, 2, 16).swapaxes(1, 2).reshape(-1, 2)  # words 0 and 1, or 2 and 3, of one block
     assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.015
     assert abs(np.corrcoef(np.square(pairs).T)[0, 1]) < 0.015
 

@@ -1,6 +1,7 @@
-import fastgan_kernels as fk
 import numpy as np
 import pytest
+
+import fastgan_kernels as fk
 
 from .helpers import assert_gradient, normals, run_both
 
