@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-
-from fastgan.errors import UserError
 
 MISTAKE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 2 for a mistake, 130 or 143 when stopped by a signal."""
-    from fastgan.cli import app, usage_errors
-
     try:
-        code = app(args=arguments, prog_name="fastgan", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except UserError as error:
-        return fail(str(error))
-    except usage_errors() as error:
-        return fail(f"{error.format_message()} See fastgan --help.")
+        from fastgan.cli import run
+
+        return run(arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 128 + signal.SIGPIPE
+        return 130
+    except ValueError as error:
+        from fastgan.errors import UserError
+
+        if not isinstance(error, UserError):
+            raise
+        return fail(str(error))
+    except MemoryError:
+        return fail("the memory is not enough; ask for fewer rows, or a smaller batch_size or network")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}; check the disk, and who may write there")
 
 
 def fail(message: str) -> int:
     """Print a mistake on one line."""
-    print(f"fastgan: error: {' '.join(message.split())}", file=sys.stderr)
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split()))
+    print(f"fastgan: error: {line}", file=sys.stderr)
     return MISTAKE
 
 

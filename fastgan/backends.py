@@ -89,10 +89,10 @@ def _interpreted() -> Callable[..., None]:
 @functools.cache
 def _compiled_perform() -> Any:
     """One dispatcher a process: every GAN shares what is compiled."""
+    from fastgan import networks, step
     from fastgan.compiled import compiled
-    from fastgan.step import perform
 
-    return compiled(perform)
+    return compiled(step.perform, parts=[*vars(networks), *vars(step)])
 
 
 def _is_ready(dispatcher: Any) -> bool:

@@ -138,7 +138,15 @@ def _write(
     }
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, save(contiguous, metadata))
+    write_atomically(path, _in_order(save(contiguous, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors file with the text beside the arrays sorted, for safetensors writes it in any order."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:

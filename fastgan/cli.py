@@ -3,127 +3,137 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fastgan.errors import UserError
 
+if TYPE_CHECKING:
+    from fastgan.generator import Generator
+    from fastgan.recipe import Recipe
+    from fastgan.trainer import Trainer
+
 app = typer.Typer(
-    help="Train GANs made of dense layers, on a plain CPU or one GPU, without a deep-learning framework.",
+    help="Train GANs made of dense layers on a plain CPU, without a deep-learning framework.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
-class BackendName(StrEnum):
-    """What can run a step."""
-
-    auto = "auto"
-    numpy = "numpy"
-    cpu = "cpu"
-    cuda = "cuda"
+# Numbers and choices are taken as text, so that a recipe's own checks of its keys speak for the options too.
+Text = str | None
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run's folder.")]
 
 
-class Log(StrEnum):
-    """How to show progress."""
-
-    bar = "bar"
-    keras = "keras"
-    quiet = "quiet"
-
-
-def usage_errors() -> type[Exception]:
-    """The exception of a command line that typer cannot read."""
+def run(arguments: list[str] | None) -> int:
+    """Run one command and return its exit code; `UserError` for a mistake, also one in the command line itself."""
     from typer.exceptions import TyperException
 
-    return TyperException
+    try:
+        code = app(args=arguments, prog_name="fastgan", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "fastgan"
+        message = error.format_message()
+        if not message:  # the help was asked for by giving no command
+            return 0
+        full_stop = "" if message.endswith((".", "?")) else "."
+        raise UserError(f"{message[0].lower()}{message[1:]}{full_stop} See {command} --help") from None
+    return code if isinstance(code, int) else 0
 
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")] = "digits",
-    data: Annotated[str | None, typer.Option(metavar="PATH", help="Data file or folder.")] = None,
-    epochs: Annotated[int | None, typer.Option(metavar="N", help="Train until this epoch.")] = None,
-    steps: Annotated[int | None, typer.Option(metavar="N", help="Train until this step.")] = None,
-    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows of a batch.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of everything random.")] = None,
-    backend: Annotated[BackendName | None, typer.Option(help="What runs the steps.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder.")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Train the run there on.")] = None,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override any key.")
+    recipe: Annotated[
+        Text, typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file; digits if left out.")
     ] = None,
-    log: Annotated[Log, typer.Option(help="A bar, a line for every step, or nothing.")] = Log.bar,
+    data: Annotated[Text, typer.Option(metavar="PATH", help="File or folder to learn from.")] = None,
+    epochs: Annotated[Text, typer.Option(metavar="N", help="Passes over the data, in all.")] = None,
+    steps: Annotated[Text, typer.Option(metavar="N", help="Steps in all, instead of epochs.")] = None,
+    batch_size: Annotated[Text, typer.Option(metavar="N", help="Rows of a batch.")] = None,
+    seed: Annotated[Text, typer.Option(metavar="N", help="The same seed gives the same GAN.")] = None,
+    backend: Annotated[Text, typer.Option(metavar="NAME", help="auto, numpy, cpu or cuda.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run; one in runs/ if left out.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any key of the recipe."),
+    ] = None,
+    log: Annotated[
+        str, typer.Option(metavar="HOW", help="bar, keras (a line for every step) or quiet.")
+    ] = "bar",
 ) -> int:
     """Train a recipe, by default an AC-GAN on handwritten digits."""
-    from fastgan import recipe as recipes
+    from fastgan.folder import default_folder
     from fastgan.progress import make_progress
-    from fastgan.run import default_folder, train_run
+    from fastgan.run import load_run, train_run
 
-    wanted = _resumed(resume, recipe, out) if resume else recipes.load(recipe)
-    for path, value in (
-        ("training.batch_size", batch_size),
-        ("run.seed", seed),
-        ("run.backend", backend and backend.value),
-        ("run.epochs", epochs),
-        ("run.steps", steps),
-    ):
-        if value is not None:
-            wanted = recipes.override(wanted, f"{path}={value}")
+    progress = make_progress(log)
+    if resume and (recipe or out):
+        other = "a recipe" if recipe else "--out"
+        raise UserError(f"--resume and {other} were given; {resume} knows its recipe and stays where it is")
     if epochs is not None and steps is not None:
-        raise UserError("both --epochs and --steps were given; give one of them")
-    if epochs is not None:
-        wanted.run.steps = 0
-    if data is not None:
-        _set_data(wanted, data)
-    for assignment in change or []:
-        wanted = recipes.override(wanted, assignment)
+        raise UserError("--epochs and --steps were given; give one of them")
+    options = {
+        "data.path": data,
+        "training.batch_size": batch_size,
+        "run.seed": seed,
+        "run.backend": backend,
+        "run.epochs": epochs,
+        "run.steps": steps,
+    }
+    given = [f"{path}={value}" for path, value in options.items() if value is not None]
+    wanted = _changed(load_run(resume) if resume else _load(recipe), [*given, *(change or [])])
+    if steps is not None and not wanted.run.steps:
+        raise UserError("steps is 0; it must be at least 1")
+    if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
+        wanted.data.source = "file"
+
     folder = resume or out or default_folder(wanted)
-    progress = make_progress(log.value)
-    quiet = log is Log.quiet
-    outcome = train_run(
-        wanted, folder, progress, resume=resume is not None, say=None if quiet else _introduce
-    )
+    quiet = log == "quiet"
+    outcome = train_run(wanted, folder, progress, resume=bool(resume), say=None if quiet else _introduce)
     if outcome.signal:
-        typer.echo(
-            f"stopped at step {outcome.step}; to train on: fastgan train --resume {outcome.folder}", err=True
-        )
+        typer.echo(f"stopped at step {outcome.step:,}; go on with: fastgan train --resume {folder}", err=True)
         return 128 + outcome.signal
     if not quiet:
-        typer.echo(f"{outcome.step:,} steps in {outcome.seconds:.1f} s; see {outcome.folder}/samples")
+        typer.echo(f"{outcome.step:,} steps, {outcome.seconds:.1f} s; pictures in {folder / 'samples'}")
     return 0
 
 
 @app.command()
 def sample(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a .safetensors file.")],
-    n: Annotated[int, typer.Option("-n", metavar="N", help="Samples to draw.")] = 100,
-    label: Annotated[int | None, typer.Option(metavar="K", help="The class to show.")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed, the same samples.")] = 0,
-    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="A .npy, .csv or .png file.")] = Path(
-        "samples.npy"
-    ),
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", show_default=False, help="A run's folder, or its generator file.")
+    ],
+    n: Annotated[str, typer.Option("-n", metavar="N", help="Samples to draw.")] = "100",
+    label: Annotated[Text, typer.Option(metavar="K", help="Class to draw; any if left out.")] = None,
+    seed: Annotated[str, typer.Option(metavar="N", help="The same seed gives the same samples.")] = "0",
+    output: Annotated[
+        Path, typer.Option("-o", metavar="FILE", help="Name ending in .npy, .csv or .png.")
+    ] = Path("samples.npy"),
 ) -> None:
     """Draw samples from a trained generator, in the data's own units."""
     from fastgan.export import write_samples
-    from fastgan.generator import Generator
 
-    generator: Generator = _load_generator(run)
-    write_samples(generator.sample(n, label, seed), generator, label, output)
-    typer.echo(f"{n:,} samples in {output}")
+    count, number = _whole("-n", n), _whole("--seed", seed)
+    wanted = None if label is None else _whole("--label", label)
+    write_samples(_load_generator(run), count, wanted, number, output)
+    typer.echo(f"{count:,} samples in {output}")
 
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run: RunFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure a run's samples against real rows."""
+    """Measure a run's samples, beside real rows."""
     from fastgan.data import load_test_split
     from fastgan.evaluation import evaluate, format_report
     from fastgan.run import load_data, load_run
@@ -138,7 +148,7 @@ def evaluate(
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe's file.")] = None,
+    name: Annotated[Text, typer.Argument(metavar="NAME", help="Print this recipe's file.")] = None,
 ) -> None:
     """List the recipes, or print one to copy and edit."""
     from fastgan import recipe
@@ -146,21 +156,15 @@ def recipes(
     if name is not None:
         typer.echo(recipe.source_text(name), nl=False)
         return
-    names = recipe.names()
-    width = max(map(len, names))
-    for each in names:
-        typer.echo(f"{each:<{width}}  {recipe.load(each).description}")
+    _table([(each, recipe.load(each).description) for each in recipe.names()])
 
 
 @app.command()
 def doctor() -> None:
-    """Say which backends work here, with versions and threads, and why others do not."""
+    """Say which backends work here, and why others do not."""
     from fastgan.doctor import report
 
-    rows = report()
-    width = max(len(subject) for subject, _ in rows)
-    for subject, finding in rows:
-        typer.echo(f"{subject:<{width}}  {finding}")
+    _table(report())
 
 
 def _version(wanted: bool) -> None:
@@ -180,36 +184,57 @@ def _root(
     pass
 
 
-def _introduce(trainer: Any) -> None:
+def _table(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        typer.echo(f"{name:<{width}}  {text}")
+
+
+def _introduce(trainer: Trainer, folder: Path) -> None:
     """Say what is trained on what, before the first step."""
     gan, dataset = trainer.gan, trainer.dataset
     count = len(gan.generator.params) + len(gan.discriminator.params)
+    classes = f", {trainer.n_classes} classes" if trainer.n_classes else ""
+    resumed = f", from step {trainer.step:,}" if trainer.step else ""
     typer.echo(f"backend: {trainer.backend.description}")
-    typer.echo(f"data: {dataset.name}, {len(dataset):,} rows of {dataset.spec.width}; {count:,} parameters")
+    typer.echo(
+        f"data: {dataset.name}, {len(dataset):,} rows of {dataset.spec.width}{classes}; {count:,} parameters"
+    )
+    typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():
-        typer.echo("compiling the kernels, once for this version ...")
+        typer.echo("compiling, once for this version (about half a minute) ...")
 
 
-def _resumed(resume: Path, recipe: str, out: Path | None) -> Any:
-    from fastgan.run import load_run
+def _load(recipe: str | None) -> Recipe:
+    from fastgan.recipe import load
 
-    if out is not None:
-        raise UserError("both --resume and --out were given; a resumed run goes on in its own folder")
-    wanted = load_run(resume)
-    if recipe not in ("digits", wanted.name):
-        raise UserError(f"{resume} holds a run of {wanted.name!r}, not of {recipe!r}; leave the recipe out")
-    return wanted
+    return load(recipe or "digits")
 
 
-def _set_data(recipe: Any, path: str) -> None:
-    """Point a recipe at `path`; a recipe whose source reads no file becomes one that does."""
-    recipe.data.path = path
-    if recipe.data.source not in ("file", "fashion-mnist"):
-        recipe.data.source = "file"
+def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:
+    """Override keys one after the other; of epochs and steps, the last one given counts."""
+    from fastgan.recipe import override
+
+    for assignment in assignments:
+        recipe = override(recipe, assignment)
+        if assignment.partition("=")[0].strip() == "run.epochs":
+            recipe.run.steps = 0
+    return recipe
 
 
-def _load_generator(run: Path) -> Any:
+def _whole(option: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{option} is {text!r}; it must be a whole number") from None
+
+
+def _load_generator(run: Path) -> Generator:
+    from fastgan.folder import GENERATOR
     from fastgan.gan import load
-    from fastgan.run import GENERATOR
 
-    return load(run / GENERATOR if run.is_dir() else run)
+    if not run.is_dir():
+        return load(run)
+    if not (run / GENERATOR).exists():
+        raise UserError(f"{run} holds no {GENERATOR}; give a run's folder after its first checkpoint")
+    return load(run / GENERATOR)

@@ -11,11 +11,12 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import codegen
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 
 import fastgan
@@ -93,11 +94,43 @@ def cache_is_writable() -> bool:
     return True
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk."""
+def compiled(function: Callable[..., Any], parts: Iterable[str] = ()) -> Any:
+    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk.
+
+    `parts` names functions that it calls and nothing else does, to compile faster: see `_optimised_once`.
+    """
     dispatcher = njit(nogil=True, error_model="numpy")(function)
     dispatcher._cache = _Cache(function) if cache_is_writable() else NullCache()
+    compile_one = dispatcher.compile
+    names = frozenset(parts) - {function.__name__}
+
+    def compile_parts_once(signature: Any) -> Any:
+        with _optimised_once(names):
+            return compile_one(signature)
+
+    dispatcher.compile = compile_parts_once
     return dispatcher
+
+
+@contextlib.contextmanager
+def _optimised_once(parts: frozenset[str]) -> Iterator[None]:
+    """Leave the optimisation of these functions to the one function they are all linked into.
+
+    Numba optimises each function with all that it calls, so that code ten calls deep is optimised ten times. For the
+    step this takes a third of the compile time and changes nothing in the result.
+    """
+    library = codegen.CPUCodeLibrary
+    optimise = library._optimize_final_module
+
+    def unless_part(self: Any) -> None:
+        if self.name not in parts:
+            optimise(self)
+
+    library._optimize_final_module = unless_part
+    try:
+        yield
+    finally:
+        library._optimize_final_module = optimise
 
 
 def is_cached(dispatcher: Any) -> bool:

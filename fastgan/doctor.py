@@ -5,9 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+from pathlib import Path
 
 from fastgan import __version__
 from fastgan.backends import available_cores, cuda_problem
+
+NOT_INSTALLED = "not installed"
+
+OPTIONAL = {"pyarrow": ".parquet files", "pillow": "image folders"}
+"""Packages that fastgan does without, and what they read."""
 
 
 def report() -> list[tuple[str, str]]:
@@ -22,10 +28,7 @@ def report() -> list[tuple[str, str]]:
     ]
     rows += [("blas", finding) for finding in _blas_findings()]
     rows += [("compiled code", _cache_finding())]
-    rows += [
-        (f"optional: {name}", _optional(name, use))
-        for name, use in (("pyarrow", ".parquet files"), ("PIL", "image folders"))
-    ]
+    rows += [(name, _optional(name, use)) for name, use in OPTIONAL.items()]
     return rows
 
 
@@ -43,7 +46,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
 
 
 def _cpu_finding() -> str:
@@ -59,15 +62,23 @@ def _blas_findings() -> list[str]:
     import threadpoolctl
 
     return [
-        f"{library['internal_api']} {library['version']}, {library['num_threads']} threads, {library.get('architecture', '')}"
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
+        f"{each['internal_api']} {each['version']} of {_owner(each['filepath'])}, {each['num_threads']} threads"
+        for each in threadpoolctl.threadpool_info()
+        if each["user_api"] == "blas"
     ]
 
 
-def _cache_finding() -> str:
-    from fastgan.compiled import cache_is_writable, compile_cache_folder
+def _owner(library: str) -> str:
+    """The package that brought a library, such as numpy for ``.../numpy.libs/libopenblas.so``; else its path."""
+    folder = Path(library).parent.name
+    return folder.removesuffix(".libs") if folder.endswith(".libs") else library
 
+
+def _cache_finding() -> str:
+    try:
+        from fastgan.compiled import cache_is_writable, compile_cache_folder
+    except ImportError as error:
+        return f"no: {error}"
     folder = compile_cache_folder()
     if not cache_is_writable():
         return f"cannot be kept: {folder} is not writable, so each process compiles anew; set FASTGAN_CACHE"
@@ -75,9 +86,8 @@ def _cache_finding() -> str:
     return f"{'kept' if kept else 'will be kept'} in {folder}"
 
 
-def _optional(name: str, use: str) -> str:
-    try:
-        module = __import__(name)
-    except ImportError:
-        return f"no: not installed; pip install {name.lower()} to read {use}"
-    return f"yes, {module.__version__}"
+def _optional(package: str, use: str) -> str:
+    version = _version(package)
+    return (
+        f"{version}, reads {use}" if version != NOT_INSTALLED else f"no: pip install {package} to read {use}"
+    )

@@ -1,7 +1,11 @@
 """What every test shares: no display, and the same examples at every run."""
 
-import os
+from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -14,3 +18,48 @@ settings.load_profile("repeatable")
 def _no_terminal_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are one line however wide the terminal of whoever runs the tests."""
     monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="session")
+def make_data() -> Callable[..., object]:
+    """Rows to learn from: ``make_data(kind, rows=96, classes=0)``, kind "numbers" (float32), "bytes" or "tokens".
+
+    Only float32 and uint8 are stored, so that the compiled step meets no third dtype.
+    """
+    from fastgan.data import from_arrays
+
+    def make(kind: str = "numbers", rows: int = 96, classes: int = 0) -> object:
+        random = np.random.default_rng(rows)
+        if kind == "numbers":
+            x = random.normal([3, -1, 0], [0.5, 0.1, 2], (rows, 3)).astype(np.float32)
+        else:
+            x = random.integers(0, 5 if kind == "tokens" else 256, (rows, 4)).astype(np.uint8)
+        y = np.arange(rows) % classes if classes else None
+        return from_arrays(x, y, vocabulary=5 if kind == "tokens" else 0)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_trainer(make_data: Callable[..., object]) -> Callable[..., object]:
+    """A small trainer: ``make_trainer(kind, classes=0, rows=96, **settings)``; on the numpy backend unless told."""
+    from fastgan.settings import Settings
+    from fastgan.trainer import Trainer
+
+    def make(kind: str = "numbers", *, classes: int = 0, rows: int = 96, **settings: object) -> object:
+        small = dict(generator=[7], discriminator=[9, 5], latent_dim=4, batch_size=16, backend="numpy")
+        return Trainer(Settings(**(small | settings)), make_data(kind, rows, classes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def state_of() -> Callable[..., bytes]:
+    """All that the next step depends on, as bytes."""
+
+    def state(trainer: object) -> bytes:
+        players = (trainer.gan.generator, trainer.gan.discriminator)
+        arrays = [each for net in players for each in (net.params, net.mean, net.square, net.updates)]
+        return b"".join(each.tobytes() for each in [trainer.gan.clock, *arrays])
+
+    return state

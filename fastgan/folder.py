@@ -1,0 +1,99 @@
+"""The folder of a run: the names of its files, and who writes them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastgan import recipe as recipes
+from fastgan.callbacks import read_metrics
+from fastgan.errors import UserError
+from fastgan.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fastgan.trainer import Trainer
+
+RECIPE, METRICS, SAMPLES, CURVES = "recipe.toml", "metrics.jsonl", "samples", "losses.png"
+CHECKPOINT, GENERATOR = "checkpoint.safetensors", "generator.safetensors"
+
+SAMPLES_WITHOUT_CLASSES = 100
+POINTS = 2500
+"""Samples in a picture of images, and of anything else."""
+
+
+def default_folder(recipe: Recipe) -> Path:
+    """``runs/<recipe>-<date>-<time>``."""
+    return Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def check_new(folder: Path) -> None:
+    """Raise `UserError` if `folder` holds a run already or is no place for one."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a folder to --out")
+    if any((folder / name).exists() for name in (RECIPE, CHECKPOINT, METRICS)):
+        raise UserError(f"{folder} already holds a run; give another --out, or --resume {folder} to train on")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run; `UserError` if that cannot be, before any time is spent training."""
+    try:
+        (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}; give another --out") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} cannot be written to; give another --out")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
+    written = [f".{name}.[0-9]*" for name in (RECIPE, METRICS, CURVES, CHECKPOINT, GENERATOR)]
+    for pattern in (*written, f"{SAMPLES}/.*.png.[0-9]*"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+class Writer:
+    """Writes what a run's folder holds besides its metrics."""
+
+    def __init__(self, recipe: Recipe, folder: Path):
+        self.recipe = recipe
+        self.folder = folder
+
+    def save(self, trainer: Trainer) -> None:
+        """Write the generator, then the checkpoint: once that is there, the training need not come back here."""
+        from fastgan.checkpoint import save_checkpoint, save_generator
+
+        text = recipes.to_toml(self.recipe)
+        spec = trainer.dataset.spec
+        save_generator(trainer.generator, self.folder / GENERATOR, text)
+        save_checkpoint(trainer.gan, trainer.settings, spec, self.folder / CHECKPOINT, text)
+
+    def draw_samples(self, trainer: Trainer) -> None:
+        """Draw ``samples/epoch-0010.png``; every picture shows the same latent vectors."""
+        from fastgan.pictures import draw_samples
+
+        dataset, classes = trainer.dataset, trainer.n_classes
+        labels = None
+        if classes:
+            labels = np.repeat(np.arange(classes), self.recipe.run.samples_per_class)
+        count = SAMPLES_WITHOUT_CLASSES if dataset.spec.kind == "image" else POINTS
+        samples = trainer.generator.sample(
+            count if labels is None else len(labels), labels, seed=trainer.settings.seed
+        )
+        real = np.asarray(dataset.array[:POINTS]).astype(dataset.spec.dtype)
+        epoch = trainer.step / trainer.steps_per_epoch
+        name = f"epoch-{int(epoch):04d}" if epoch == int(epoch) else f"step-{trainer.step:07d}"
+        draw_samples(samples, labels, dataset.spec, real, self.folder / SAMPLES / f"{name}.png")
+
+    def draw_curves(self, trainer: Trainer) -> None:
+        """Draw ``losses.png`` from the metrics, which survive a resume."""
+        from fastgan.pictures import curves
+
+        rows = read_metrics(self.folder / METRICS)
+        if rows:
+            history = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+            curves(history, self.folder / CURVES, self.recipe.gan.loss)

@@ -1,0 +1,86 @@
+"""Callbacks: when they act, and the rows of metrics.jsonl."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from fastgan import checkpoint
+from fastgan.callbacks import NEVER, Every, Metrics, Show, read_metrics
+from fastgan.errors import UserError
+from fastgan.progress import make_progress
+
+
+@pytest.mark.parametrize(
+    ("period", "steps", "acted"), [(4, 10, [4, 8, 10]), (5, 10, [5, 10]), (0, 10, [10]), (20, 10, [10]), (1, 3, [1, 2, 3])]
+)
+def test_every_acts_after_its_steps_and_at_the_end(make_trainer, period, steps, acted):
+    seen = []
+    trainer = make_trainer()
+    trainer._chunk = 64
+    trainer.train(steps, [Every(period, lambda trainer: seen.append(trainer.step))])
+    assert seen == acted
+
+
+def test_the_trainer_stops_at_what_the_nearest_callback_wants(make_trainer):
+    seen = []
+    trainer = make_trainer()
+    trainer._chunk = 64
+    actions = [Every(period, lambda trainer, period=period: seen.append((trainer.step, period))) for period in (6, 4)]
+    trainer.train(12, actions)
+    assert seen == [(4, 4), (6, 6), (8, 4), (12, 6), (12, 4)]
+    assert Every(0, seen.append).next_step(3) == NEVER
+
+
+def without_speed(path):
+    return [{name: value for name, value in row.items() if name != "steps_per_second"} for row in read_metrics(path)]
+
+
+def test_metrics_are_means_over_a_period(make_trainer, tmp_path):
+    trainer = make_trainer(classes=3)
+    trainer._chunk = 3  # a row is summed over several calls
+    trainer.train(20, [Metrics(tmp_path / "m.jsonl", 8)])
+    rows = read_metrics(tmp_path / "m.jsonl")
+    assert [row["step"] for row in rows] == [8, 16, 20]
+    assert [row["epoch"] for row in rows] == [1.333, 2.667, 3.333]
+    for name, values in trainer.history.items():
+        means = [values[:8].mean(), values[8:16].mean(), values[16:].mean()]
+        np.testing.assert_allclose([row[name] for row in rows], means, rtol=1e-5)
+    assert all(row["steps_per_second"] > 0 for row in rows)
+
+
+def test_a_resumed_run_has_the_same_rows(make_trainer, tmp_path):
+    """The first run goes on past its checkpoint and dies while it writes a row."""
+    whole, first, second = (make_trainer(classes=3) for _ in range(3))
+    whole.train(24, [Metrics(tmp_path / "whole.jsonl", 4)])
+    path, saved = tmp_path / "parts.jsonl", tmp_path / "c.safetensors"
+    first.train(12, [Metrics(path, 4)])
+    checkpoint.save_checkpoint(first.gan, first.settings, first.dataset.spec, saved)
+    first.train(7, [Metrics(path, 4)])
+    with open(path, "a") as file:
+        file.write('{"step": 23, "epo')
+    checkpoint.restore(second.gan, checkpoint.Stored(saved).tensors, saved)
+    second.train(12, [Metrics(path, 4)])
+    assert without_speed(path) == without_speed(tmp_path / "whole.jsonl")
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_reading_metrics_that_are_not_there_or_cut_short(tmp_path):
+    assert read_metrics(tmp_path / "none") == []
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"st')
+    assert read_metrics(path) == [{"step": 1}, {"step": 2}]
+
+
+def test_metrics_that_cannot_be_written(make_trainer, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be written: [^\n]*$"):
+        make_trainer().train(3, [Metrics(tmp_path / "file" / "m.jsonl", 1)])
+
+
+def test_show_feeds_every_step_to_the_display(make_trainer):
+    out = io.StringIO()
+    make_trainer().train(6, [Show(make_progress("keras", out))])
+    lines = out.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines if line.startswith(">")] == [f">{step}" for step in range(1, 7)]

@@ -1,0 +1,300 @@
+"""The commands as a user types them: what they print, and what they take."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastgan
+from fastgan import recipe as recipes
+from fastgan.__main__ import main
+from fastgan.data.fashion_mnist import _system_folder
+
+from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, command, environment, process
+
+COMMANDS = {
+    "train": (
+        *("RECIPE", "--data", "--epochs", "--steps", "--batch-size", "--seed", "--backend", "numpy", "cuda"),
+        *("--out", "--resume", "--set", "--log", "keras", "quiet"),
+    ),
+    "sample": ("RUN", "-n", "--label", "--seed", "-o", ".npy", ".csv", ".png"),
+    "evaluate": ("RUN", "--json"),
+    "recipes": ("NAME",),
+    "doctor": (),
+}
+NUMBER = r"-?\d+\.\d{3}"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ring_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ring")
+    (folder / "tiny.toml").write_text(TINY)
+    assert main(["train", str(folder / "tiny.toml"), "--out", str(folder / "run"), "--log", "quiet"]) == 0
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits") / "run"
+    assert main(["train", "--steps", "2", "--out", str(folder), "--log", "quiet", *SMALL_PLAYERS]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_names_all_it_takes_within_80_columns(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in COMMANDS[name])
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_without_a_command_the_help_lists_them(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert all(name in out for name in COMMANDS)
+    assert err == ""
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fastgan {fastgan.__version__}\n"
+
+
+def test_recipes_are_listed_with_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == recipes.names()
+    assert all(line.endswith(recipes.load(line.split()[0]).description) for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_recipe_is_printed_as_it_stands_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "ring"]) == 0
+    assert capsys.readouterr().out == (resources.files("fastgan") / "recipes" / "ring.toml").read_text()
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_trains(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "fashion-mnist":
+        if not _system_folder():
+            pytest.skip("Fashion-MNIST is not in a datasets folder of the system")
+    out = tmp_path / "run"
+    assert main(["train", name, "--steps", "2", "--backend", "numpy", "--out", str(out)]) == 0
+    assert "2/2" in capsys.readouterr().out
+    for picture in (out / "samples" / "step-0000002.png", out / "losses.png"):
+        assert np.ptp(np.asarray(Image.open(picture).convert("L"))) > 100
+
+
+def test_training_says_what_it_does_in_plain_lines(tiny: Path, tmp_path: Path) -> None:
+    done = process("train", tiny, "--out", tmp_path / "run")
+    assert done.returncode == 0 and done.stderr == ""
+    first, second, third, *progress, last = done.stdout.splitlines()
+    assert re.fullmatch(r"backend: numpy \(\S+, \d+ threads?\)", first)
+    assert re.fullmatch(r"data: ring, 640 rows of 2; \d+ parameters", second)
+    assert third == f"run: {tmp_path / 'run'}"
+    assert progress and all(
+        re.match(r"epoch \d/4  step \d+/80  .* steps/s  d_loss ", line) for line in progress
+    )
+    assert re.fullmatch(rf"80 steps, \d+\.\d s; pictures in {tmp_path}/run/samples", last)
+    assert "\x1b" not in done.stdout
+
+
+def test_auto_takes_the_cpu_and_says_why_not_cuda(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", str(tiny), "--backend", "auto", "--steps", "3", "--out", str(tmp_path / "run")]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert re.fullmatch(r"backend: cpu \(numba \S+, \d+ threads?\) - .*CUDA.*", first)
+
+
+def test_the_keras_log_has_one_exact_line_a_step(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(tiny), "--log", "keras", "--steps", "37", "--out", str(tmp_path / "run")]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(">")]
+    pair = rf"\[{NUMBER},{NUMBER}\]"
+    expected = [rf">{step}, dr{pair}, df{pair}, g{pair}" for step in range(1, 38)]
+    assert len(lines) == 37
+    assert all(re.fullmatch(form, line) for form, line in zip(expected, lines, strict=True))
+
+
+def test_a_quiet_training_prints_nothing(tiny: Path, tmp_path: Path) -> None:
+    done = process("train", tiny, "--log", "quiet", "--steps", "2", "--out", tmp_path / "run")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_on_a_terminal_a_bar_stays_within_its_80_columns(tiny: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    arguments = command("train", tiny, "--epochs", 50, "--out", "run")
+    child = subprocess.Popen(
+        arguments, stdout=theirs, stderr=theirs, stdin=theirs, env=environment(), cwd=tmp_path
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end was closed
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(ours)
+    assert child.wait(timeout=60) == 0
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()))
+    assert max(map(len, lines)) <= 80
+    assert any(re.match(r"epoch 50/50 .*steps/s D .* G .* D\(x\) .* D\(G\(z\)\) ", line) for line in lines)
+    assert seen.rstrip().endswith(b"pictures in run/samples")
+
+
+@pytest.mark.parametrize("arguments", [["recipes"], ["train", "--log", "keras", "--steps", "40000"]])
+def test_a_reader_that_leaves_early_gets_no_traceback(
+    arguments: list[str], tiny: Path, tmp_path: Path
+) -> None:
+    if arguments[0] == "train":
+        arguments = [*arguments, str(tiny), "--out", str(tmp_path / "run")]
+    child = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    assert child.stdout and child.stderr
+    assert child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    assert child.wait(timeout=60) in (0, 1)
+    child.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "last"),
+    [
+        (["--epochs", "2"], 2 * STEPS_PER_EPOCH),
+        (["--steps", "7"], 7),
+        (["--steps", "200"], 200),
+        (["--set", "run.steps=9"], 9),
+        (["--steps", "9", "--set", "run.epochs=1"], STEPS_PER_EPOCH),
+        (["--epochs", "3", "--set", "run.steps=5"], 5),
+        (["--batch-size", "64", "--epochs", "1"], STEPS_PER_EPOCH // 2),
+    ],
+)
+def test_the_last_word_on_epochs_and_steps_counts(
+    given: list[str], last: int, tiny: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", str(tiny), "--log", "quiet", "--out", str(out), *given]) == 0
+    assert json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["step"] == last
+
+
+def test_epochs_replace_the_steps_of_a_recipe(tiny: Path, tmp_path: Path) -> None:
+    tiny.write_text(TINY.replace("epochs = 4", "steps = 70"))
+    out = tmp_path / "run"
+    assert main(["train", str(tiny), "--log", "quiet", "--out", str(out), "--epochs", "1"]) == 0
+    assert json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["step"] == STEPS_PER_EPOCH
+
+
+def test_options_and_set_reach_the_recipe_of_the_run(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = [
+        "--seed",
+        "5",
+        "--batch-size",
+        "16",
+        "--steps",
+        "2",
+        "--set",
+        "optimiser.beta1=0.3",
+        "--set",
+        "training.loss=hinge",
+    ]
+    assert main(["train", str(tiny), "--log", "quiet", "--out", str(out), *options]) == 0
+    got = recipes.load(out / "recipe.toml")
+    assert (got.gan.seed, got.gan.batch_size, got.run.steps) == (5, 16, 2)
+    assert (got.gan.beta1, got.gan.loss) == (0.3, "hinge")
+
+
+@pytest.mark.parametrize("form", ["npy", "csv"])
+def test_a_file_can_be_learnt_from(
+    form: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    if form == "npy":
+        np.save("data.npy", rows)
+    else:
+        np.savetxt("data.csv", rows, delimiter=",", header="a,b,c", comments="")
+    out = tmp_path / "run"
+    given = ["--set", "data.rows=0", "--steps", "2", "--out", str(out), "--log", "quiet"]
+    assert main(["train", str(tiny), "--data", f"data.{form}", *given]) == 0
+    assert fastgan.load(out / "generator.safetensors").sample(5).shape == (5, 3)
+    kept = recipes.load(out / "recipe.toml").data
+    assert (kept.source, kept.path) == ("file", str(tmp_path / f"data.{form}"))
+
+
+def test_a_run_without_out_goes_into_runs(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(tiny), "--steps", "2", "--log", "quiet"]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"tiny-\d{8}-\d{6}", folder.name)
+
+
+@pytest.mark.parametrize("form", ["npy", "csv", "png"])
+def test_the_same_seed_gives_the_same_file_of_samples(
+    form: str, digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {}
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        path = tmp_path / f"{name}.{form}"
+        assert main(["sample", str(digits_run), "-n", "30", "--seed", seed, "-o", str(path)]) == 0
+        assert capsys.readouterr().out == f"30 samples in {path}\n"
+        made[name] = path.read_bytes()
+    assert made["a"] == made["b"] != made["c"]
+
+
+def test_samples_are_those_of_the_api(
+    digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generator = digits_run / "generator.safetensors"
+    assert main(["sample", str(generator), "-n", "3", "--label", "7"]) == 0
+    expected = fastgan.load(generator).sample(3, 7, seed=0)
+    np.testing.assert_array_equal(np.load("samples.npy"), expected.reshape(3, 8, 8))
+
+
+def test_evaluate_prints_a_table_and_the_same_as_json(
+    ring_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(ring_run)]) == 0
+    table = capsys.readouterr().out
+    assert main(["evaluate", str(ring_run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert {"modes covered", "high-quality share", "reverse KL"} <= set(result)
+    assert all(name in table for name in result)
+    assert max(map(len, table.splitlines())) <= 80

@@ -1,0 +1,299 @@
+"""What a user can get wrong: one line on stderr, exit code 2, no traceback, nothing written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastgan.__main__ import main
+
+from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, mistake, process, tree
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of one epoch, and one of an AC-GAN."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY)
+    quiet = ["--log", "quiet", "--out"]
+    assert main(["train", str(folder / "tiny.toml"), "--epochs", "1", *quiet, str(folder / "run")]) == 0
+    assert main(["train", "--steps", "1", *SMALL_PLAYERS, *quiet, str(folder / "digits")]) == 0
+    return folder
+
+
+@pytest.fixture
+def place(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder: tiny.toml, run/ (a run of the former), digits/ (an AC-GAN), and what cannot be used."""
+    folder = tmp_path / "place"
+    shutil.copytree(finished, folder)
+    monkeypatch.chdir(folder)
+    rows = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    for name, bad in (("nan", np.nan), ("infinity", np.inf)):
+        spoilt = rows.copy()
+        spoilt[40, 1] = bad
+        np.save(f"{name}.npy", spoilt)
+    np.save("one_row.npy", rows[:1])
+    np.save("few_rows.npy", rows[:20])
+    np.save("objects.npy", np.array([[1.0, None]] * 64, object), allow_pickle=True)
+    np.savez("labels.npz", X=rows, y=np.full(64, 10))
+    np.savez("negative.npz", X=rows, y=np.full(64, -1))
+    np.savez("short.npz", X=rows, y=np.zeros(63, np.int64))
+    Path("pickle.npz").write_bytes(
+        b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93."
+    )
+    for name in ("empty.npy", "empty.npz", "empty.csv", "empty.toml", "empty"):
+        Path(name).write_bytes(b"")
+    Path("strings.csv").write_text("a,b\n" + "1,2\n" * 40 + "3,four\n")
+    Path("ragged.csv").write_text("a,b\n" + "1,2\n" * 40 + "3\n")
+    Path("unknown.xyz").write_text("1 2")
+    Path("broken.toml").write_text("[model\nlatent_dim = 2")
+    Path("binary.toml").write_bytes(b"\xff\xfe\x00")
+    Path("wrong_key.toml").write_text("[model]\nlatent_dims = 2\n")
+    Path("wrong_section.toml").write_text("[modell]\nlatent_dim = 2\n")
+    Path("wrong_type.toml").write_text('[model]\nlatent_dim = "2"\n')
+    shutil.copytree("run", "truncated")
+    whole = Path("run/checkpoint.safetensors").read_bytes()
+    Path("truncated/checkpoint.safetensors").write_bytes(whole[:-100])
+    shutil.copytree("run", "foreign")
+    header = b'{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}   '
+    Path("foreign/checkpoint.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    shutil.copytree("run", "newer")
+    Path("newer/checkpoint.safetensors").write_bytes(
+        whole.replace(b'"format_version":"1"', b'"format_version":"9"')
+    )
+    shutil.copytree("run", "generator_only")
+    shutil.copy("run/generator.safetensors", "generator_only/checkpoint.safetensors")
+    Path("no_run").mkdir()
+    return folder
+
+
+COMMAND_LINE = [
+    (["trian"], "no such command 'trian'. Did you mean 'train'?"),
+    (
+        ["train", "--epoch", "3"],
+        "no such option: --epoch (Possible options: --epochs). See fastgan train --help",
+    ),
+    (["train", "--epochs"], "option '--epochs' requires an argument"),
+    (["train", "ring", "grid"], "unexpected extra argument(s) (grid). See fastgan train --help"),
+    (["sample"], "missing argument 'RUN'. See fastgan sample --help"),
+    (["evaluate"], "missing argument 'RUN'"),
+    (["doctor", "now"], "unexpected extra argument(s) (now)"),
+    (
+        ["train", "--log", "kears"],
+        "log is 'kears' (did you mean 'keras'?); it must be one of bar, keras, quiet",
+    ),
+]
+RECIPES = [
+    (["train", "rng"], "there is no recipe 'rng' (did you mean 'ring'?)"),
+    (["recipes", "digit"], "there is no recipe 'digit' (did you mean 'digits'?)"),
+    (["recipes", "missing.toml"], "missing.toml cannot be read: No such file"),
+    (["train", "missing.toml"], "recipe missing.toml cannot be read: No such file"),
+    (["train", "broken.toml"], "recipe broken: not TOML: "),
+    (["train", "binary.toml"], "binary.toml is not a text file"),
+    (["train", "wrong_key.toml"], "no key 'latent_dims' in [model] (did you mean 'latent_dim'?)"),
+    (["train", "wrong_section.toml"], "no section 'modell' (did you mean 'model'?)"),
+    (["train", "wrong_type.toml"], "latent_dim is '2'; it must be a whole number"),
+]
+SETTINGS = [
+    (["--epochs", "0"], "epochs is 0; it must be at least 1"),
+    (["--epochs", "x"], "epochs is 'x'; it must be a whole number"),
+    (["--epochs", "1.5"], "epochs is 1.5; it must be a whole number"),
+    (["--epochs", ""], "epochs is ''; it must be a whole number"),
+    (["--steps", "-1"], "steps is -1; it must be at least"),
+    (["--steps", "0"], "steps is 0; it must be at least 1"),
+    (["--steps", "nan"], "steps is nan; it must be a whole number"),
+    (["--epochs", "1", "--steps", "1"], "--epochs and --steps were given; give one of them"),
+    (["--batch-size", "63"], "batch_size is 63, which has no half"),
+    (["--batch-size", "0"], "batch_size is 0; it must be at least 2"),
+    (["--batch-size", "1000"], "batch_size is 1000 but ring has 640 rows"),
+    (["--seed", "-1"], "seed is -1; it must be at least 0"),
+    (["--seed", str(2**64)], "seed is 18446744073709551616; it must be at most"),
+    (
+        ["--backend", "gpu"],
+        "backend is 'gpu' (did you mean 'cpu'?); it must be one of auto, numpy, cpu, cuda",
+    ),
+    (["--backend", "cuda"], "backend is 'cuda' but "),
+    (["--set", "optimiser.generator_lr=-0.1"], "generator_lr is -0.1; it must be above 0"),
+    (["--set", "optimiser.generator_lr=inf"], "generator_lr is inf; it must be a finite number"),
+    (["--set", "training.batchsize=64"], "no key 'batchsize' in [training] (did you mean 'batch_size'?)"),
+    (["--set", "model.batch_size=64"], "batch_size is in [training]; write training.batch_size"),
+    (["--set", "batch_size=64"], "names no section; write training.batch_size=64"),
+    (["--set", "optimizer.beta1=0.5"], "no section 'optimizer' (did you mean 'optimiser'?)"),
+    (["--set", "training.batch_size"], "is not section.key=value"),
+    (["--set", ""], "is not section.key=value"),
+    (["--set", "training.batch_size=many"], "batch_size is 'many'; it must be a whole number"),
+    (["--set", "model.generator=64"], "generator is 64; it must be a list of whole numbers"),
+    (["--set", "model.generator=[0]"], "generator is 0; it must be at least 1"),
+    (["--set", "training.loss=bse"], "loss is 'bse' (did you mean 'bce'?)"),
+    (["--set", "training.loss=hinge", "--set", "training.label_smoothing=0.1"], "label_smoothing is 0.1 but"),
+    (["--set", "model.output=softmax"], "output is 'softmax' but the data are not tokens"),
+    (["--set", "model.n_classes=3"], "n_classes is 3 but ring has no labels"),
+    (["--set", "data.source=rings"], "no data source 'rings' (did you mean 'ring'?)"),
+    (["--set", "data.labels=first"], "labels 'first': data source 'ring' knows only"),
+    (["--out", "tiny.toml"], "tiny.toml is a file; give a folder to --out"),
+    (["--out", "tiny.toml/run"], "tiny.toml/run cannot be made"),
+    (["--out", "run"], "run already holds a run; give another --out, or --resume run to train on"),
+]
+DATA = [
+    ("missing.npy", "missing.npy"),
+    ("missing.csv", "missing.csv"),
+    ("no_run", "no_run"),
+    ("unknown.xyz", "unknown.xyz"),
+    ("empty.npy", "empty.npy"),
+    ("empty.npz", "empty.npz"),
+    ("empty.csv", "empty.csv"),
+    ("empty", "empty"),
+    ("strings.csv", "four"),
+    ("ragged.csv", "42"),
+    ("nan.npy", "row 40"),
+    ("infinity.npy", "row 40"),
+    ("labels.npz", "10"),
+    ("negative.npz", "-1"),
+    ("short.npz", "63"),
+    ("pickle.npz", "pickle.npz"),
+    ("objects.npy", "objects.npy"),
+    ("one_row.npy", "1 row"),
+    ("few_rows.npy", "batch_size is 32 but few_rows.npy has 20 rows"),
+]
+RESUME = [
+    (["no_run"], "no_run holds no run"),
+    (["missing"], "missing holds no run"),
+    (["tiny.toml"], "tiny.toml holds no run"),
+    (["run"], f"run is already trained to step {STEPS_PER_EPOCH} of {STEPS_PER_EPOCH}; give more --epochs"),
+    (["run", "--epochs", "2", "--batch-size", "64"], "batch_size: 32 -> 64"),
+    (["run", "--epochs", "2", "--seed", "1"], "seed: 0 -> 1"),
+    (["run", "--epochs", "2", "--set", "model.generator=[9]"], "generator: "),
+    (["run", "--epochs", "2", "--set", "data.rows=320"], "data.rows: 640 -> 320"),
+    (["run", "--epochs", "2", "--set", "data.source=grid"], 'data.source: "ring" -> "grid"'),
+    (["run", "--epochs", "2", "--out", "other"], "--resume and --out were given"),
+    (["run", "--epochs", "2", "ring"], "--resume and a recipe were given"),
+    (["run", "--epochs", "2", "--backend", "cuda"], "backend is 'cuda' but "),
+    (["truncated", "--epochs", "2"], "checkpoint.safetensors is no safetensors file, or is cut short"),
+    (["foreign", "--epochs", "2"], "is a safetensors file of another program"),
+    (["newer", "--epochs", "2"], "has format version 9 but this fastgan reads up to 1"),
+    (["generator_only", "--epochs", "2"], "clock is missing"),
+]
+SAMPLING = [
+    (["sample", "missing"], "missing does not exist"),
+    (["sample", "no_run"], "no_run holds no generator.safetensors"),
+    (["sample", "tiny.toml"], "tiny.toml is no safetensors file"),
+    (["sample", "run", "-n", "x"], "-n is 'x'; it must be a whole number"),
+    (["sample", "run", "-n", "-1"], "-n is -1; it must be at least 1"),
+    (["sample", "run", "-n", "0"], "-n is 0; it must be at least 1"),
+    (["sample", "run", "-n", str(10**14)], "the memory is not enough"),
+    (["sample", "run", "--seed", "-1"], "seed is -1; it must be at least 0"),
+    (["sample", "run", "--label", "0"], "--label is 0; this GAN has no classes"),
+    (["sample", "digits", "--label", "10"], "--label is 10; the classes are 0 to 9"),
+    (["sample", "digits", "--label", "-1"], "--label is -1; the classes are 0 to 9"),
+    (["sample", "digits", "--label", "two"], "--label is 'two'; it must be a whole number"),
+    (["sample", "run", "-o", "x.txt"], "x.txt ends in '.txt'; give a name in .npy, .csv or .png"),
+    (["sample", "run", "-o", "samples"], "samples ends in 'nothing'; give a name in .npy, .csv or .png"),
+    (["sample", "run", "-o", "missing/x.npy"], "missing is no folder"),
+    (["sample", "run", "-o", "missing/x.png"], "missing is no folder"),
+    (["evaluate", "missing"], "missing holds no run"),
+    (["evaluate", "run/generator.safetensors"], "generator.safetensors holds no run"),
+]
+TRAINING = ["train", "tiny.toml", "--out", "new"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        *COMMAND_LINE,
+        *RECIPES,
+        *(([*TRAINING, *each], expected) for each, expected in SETTINGS),
+        *(
+            ([*TRAINING, "--set", "data.rows=0", "--set", "model.n_classes=5", "--data", name], expected)
+            if name == "labels.npz"
+            else ([*TRAINING, "--set", "data.rows=0", "--data", name], expected)
+            for name, expected in DATA
+        ),
+        *((["train", "--resume", *each], expected) for each, expected in RESUME),
+        *SAMPLING,
+    ],
+    ids=lambda value: (
+        " ".join(value).removeprefix("train tiny.toml --out new ") if isinstance(value, list) else ""
+    ),
+)
+def test_a_mistake_costs_one_line(
+    arguments: list[str], expected: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(place)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert expected in mistake(err)
+    assert out == ""
+    assert tree(place) == before
+
+
+def test_a_mistake_costs_one_line_in_a_real_process(place: Path) -> None:
+    before = tree(place)
+    done = process(*TRAINING, "--epochs", "0", cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert mistake(done.stderr) == "epochs is 0; it must be at least 1"
+    assert tree(place) == before
+
+
+def test_a_name_cannot_write_to_the_terminal(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "a\x1b[2J\nb"]) == 2
+    assert "\x1b" not in mistake(capsys.readouterr().err)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that any user may enter, with a recipe, a run and a folder that nobody may write to."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "tiny.toml").write_text(TINY)
+        assert (
+            main(
+                ["train", str(folder / "tiny.toml"), "--steps", "1", "--log", "quiet", "--out", f"{name}/run"]
+            )
+            == 0
+        )
+        (folder / "locked").mkdir()
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        yield folder
+        for path in [folder, folder / "run", folder / "run" / "samples"]:
+            path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "tiny.toml", "--out", "locked"], "locked cannot be made: Permission denied"),
+        (["train", "tiny.toml", "--out", "locked/run"], "locked/run cannot be made: Permission denied"),
+        (["train", "--resume", "run", "--steps", "2"], "run cannot be written to; give another --out"),
+        (["sample", "run", "-o", "locked/x.npy"], "locked/x.npy cannot be written: Permission denied"),
+        (["sample", "run", "-o", "locked/x.png"], "Permission denied"),
+    ],
+)
+def test_a_folder_without_write_permission(arguments: list[str], expected: str, shared: Path) -> None:
+    user = dict(user=65534, group=65534, extra_groups=[]) if os.geteuid() == 0 else {}
+    try:
+        subprocess.run([sys.executable, "-c", "import fastgan"], check=True, capture_output=True, **user)  # type: ignore[call-overload]
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the user nobody, who stands in for one without permission, cannot read this Python")
+    before = tree(shared)
+    done = process(*arguments, cwd=shared, **user)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in mistake(done.stderr)
+    assert tree(shared) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_behind_stdout_costs_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = process("recipes", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert done.returncode == 2
+    assert "No space left on device" in mistake(done.stderr)
