@@ -73,6 +73,7 @@ def train(
     """Train a recipe, by default an AC-GAN on handwritten digits."""
     from fastgan.folder import default_folder
     from fastgan.progress import make_progress
+    from fastgan.recipe import load
     from fastgan.run import load_run, train_run
 
     progress = make_progress(log)
@@ -90,11 +91,12 @@ def train(
         "run.steps": steps,
     }
     given = [f"{path}={value}" for path, value in options.items() if value is not None]
-    wanted = _changed(load_run(resume) if resume else _load(recipe), [*given, *(change or [])])
+    wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
     if steps is not None and not wanted.run.steps:
         raise UserError("steps is 0; it must be at least 1")
     if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
         wanted.data.source = "file"
+    wanted = _changed(wanted, change or [])
 
     folder = resume or out or default_folder(wanted)
     quiet = log == "quiet"
@@ -203,12 +205,6 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
     typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():
         typer.echo("compiling, once for this version (about half a minute) ...")
-
-
-def _load(recipe: str | None) -> Recipe:
-    from fastgan.recipe import load
-
-    return load(recipe or "digits")
 
 
 def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -77,9 +76,11 @@ class GAN(Settings):
         """
         if epochs is not None and steps is not None:
             raise UserError("both epochs and steps were given; give one of them")
-        if epochs is not None and not (isinstance(epochs, numbers.Real) and 0 < epochs < float("inf")):
+        if epochs is not None and not (
+            isinstance(epochs, int | float | np.number) and 0 < epochs < float("inf")
+        ):
             raise UserError(f"epochs is {epochs!r}; it must be a number above 0")
-        if steps is not None and not (isinstance(steps, numbers.Integral) and steps > 0):
+        if steps is not None and not (isinstance(steps, int | np.integer) and steps > 0):
             raise UserError(f"steps is {steps!r}; it must be a whole number of at least 1")
         trainer = self._prepare(X, y)
         if steps is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +56,8 @@ class Generator:
         ----------
         n : how many
         labels : classes to show, (n,) or one for all; None draws them at random, if there are classes
-        seed : the same seed gives the same samples, and the first rows of a longer draw are a shorter one's;
-            None draws new ones at every call
+        seed : the same seed gives the same samples, and the first rows of a longer draw are a shorter one's, up to
+            float32 rounding; None draws new ones at every call
 
         Returns
         -------
@@ -69,9 +68,9 @@ class Generator:
         UserError
             If n or seed is negative, or labels do not fit.
         """
-        if not isinstance(n, numbers.Integral) or n < 0:
+        if not isinstance(n, int | np.integer) or n < 0:
             raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
-        if seed is not None and not (isinstance(seed, numbers.Integral) and 0 <= seed < 2**64):
+        if seed is not None and not (isinstance(seed, int | np.integer) and 0 <= seed < 2**64):
             raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")
         wanted = self._check_labels(labels, n)
         draw = 0

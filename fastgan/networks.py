@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from fastgan.errors import UserError
 from fastgan_kernels import (
     ACTIVATIONS,
     LEAKY_RELU,
@@ -77,7 +78,12 @@ class Network(NamedTuple):
 
 def aligned(size: int) -> np.ndarray:
     """Zeros, (size,) float32, at a multiple of 64 bytes: the same products wherever the buffer lands."""
-    raw = np.zeros(size * 4 + 64, np.uint8)
+    try:
+        raw = np.zeros(size * 4 + 64, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise UserError(
+            f"{size} float32 numbers do not fit into memory; give narrower layers or a smaller batch_size"
+        ) from None
     start = -raw.ctypes.data % 64
     return raw[start : start + size * 4].view(np.float32)
 
@@ -99,9 +105,10 @@ def build_network(
         rows.append((inputs, outputs, offset, bias, ACTIVATIONS[activation], units))
         offset = bias + outputs
         units += outputs
+    params = aligned(offset)
     return Network(
         layers=np.array(rows, np.int64),
-        params=aligned(offset),
+        params=params,
         grads=aligned(offset),
         mean=aligned(offset),
         square=aligned(offset),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import fastgan
@@ -49,10 +50,12 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "fastgan", *map(str, arguments)]
 
 
-def process(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command as a real process, to its end."""
+def process(
+    *arguments: object, before: Sequence[str] = (), **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as a real process, to its end; `before` is a program that starts it."""
     given = dict(env=environment(), capture_output=True, text=True, timeout=300) | options
-    return subprocess.run(command(*arguments), **given)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run([*before, *command(*arguments)], **given)  # type: ignore[call-overload,no-any-return]
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:

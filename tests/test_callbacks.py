@@ -13,7 +13,8 @@ from fastgan.progress import make_progress
 
 
 @pytest.mark.parametrize(
-    ("period", "steps", "acted"), [(4, 10, [4, 8, 10]), (5, 10, [5, 10]), (0, 10, [10]), (20, 10, [10]), (1, 3, [1, 2, 3])]
+    ("period", "steps", "acted"),
+    [(4, 10, [4, 8, 10]), (5, 10, [5, 10]), (0, 10, [10]), (20, 10, [10]), (1, 3, [1, 2, 3])],
 )
 def test_every_acts_after_its_steps_and_at_the_end(make_trainer, period, steps, acted):
     seen = []
@@ -27,14 +28,19 @@ def test_the_trainer_stops_at_what_the_nearest_callback_wants(make_trainer):
     seen = []
     trainer = make_trainer()
     trainer._chunk = 64
-    actions = [Every(period, lambda trainer, period=period: seen.append((trainer.step, period))) for period in (6, 4)]
+    actions = [
+        Every(period, lambda trainer, period=period: seen.append((trainer.step, period))) for period in (6, 4)
+    ]
     trainer.train(12, actions)
     assert seen == [(4, 4), (6, 6), (8, 4), (12, 6), (12, 4)]
     assert Every(0, seen.append).next_step(3) == NEVER
 
 
 def without_speed(path):
-    return [{name: value for name, value in row.items() if name != "steps_per_second"} for row in read_metrics(path)]
+    return [
+        {name: value for name, value in row.items() if name != "steps_per_second"}
+        for row in read_metrics(path)
+    ]
 
 
 def test_metrics_are_means_over_a_period(make_trainer, tmp_path):
@@ -83,4 +89,6 @@ def test_show_feeds_every_step_to_the_display(make_trainer):
     out = io.StringIO()
     make_trainer().train(6, [Show(make_progress("keras", out))])
     lines = out.getvalue().splitlines()
-    assert [line.split(",")[0] for line in lines if line.startswith(">")] == [f">{step}" for step in range(1, 7)]
+    assert [line.split(",")[0] for line in lines if line.startswith(">")] == [
+        f">{step}" for step in range(1, 7)
+    ]

@@ -30,7 +30,7 @@ def path(trainer, tmp_path):
 
 def contents(path):
     with safe_open(str(path), framework="numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118, not a dict
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
 
 
 def refused(path, message):
@@ -96,7 +96,9 @@ def test_missing_folder_foreign(tmp_path):
     refused(tmp_path / "foreign", "is a safetensors file of another program")
 
 
-@pytest.mark.parametrize(("version", "said"), [("2", "2"), ("999", "999"), ("", "unknown"), ("one", "one"), ("-1", "-1")])
+@pytest.mark.parametrize(
+    ("version", "said"), [("2", "2"), ("999", "999"), ("", "unknown"), ("one", "one"), ("-1", "-1")]
+)
 def test_a_newer_version(path, version, said):
     tensors, metadata = contents(path)
     save_file(tensors, path, metadata | {"format_version": version})
@@ -185,7 +187,9 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(make_trainer, state_of, 
     other = make_trainer("bytes", classes=3, seed=1)
     before = state_of(other)
     name = re.escape(next(iter(tensors)))
-    with pytest.raises(UserError, match=f"^[^\n]*: {name} is [^\n]*; the file was changed after it was written$"):
+    with pytest.raises(
+        UserError, match=f"^[^\n]*: {name} is [^\n]*; the file was changed after it was written$"
+    ):
         checkpoint.restore(other.gan, checkpoint.Stored(path).tensors, path)
     assert state_of(other) == before
 
@@ -193,7 +197,9 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(make_trainer, state_of, 
 def test_a_generator_is_no_checkpoint(trainer, make_trainer, tmp_path):
     trainer.generator.save(tmp_path / "g")
     with pytest.raises(UserError, match=r"clock is missing"):
-        checkpoint.restore(make_trainer("bytes", classes=3).gan, checkpoint.Stored(tmp_path / "g").tensors, tmp_path / "g")
+        checkpoint.restore(
+            make_trainer("bytes", classes=3).gan, checkpoint.Stored(tmp_path / "g").tensors, tmp_path / "g"
+        )
 
 
 def test_other_data_than_the_checkpoints(make_trainer, path):

@@ -40,10 +40,11 @@ def test_samples_are_in_the_datas_own_units(trained, make_data, kind):
 @pytest.mark.parametrize("latent", ["normal", "uniform"])
 def test_a_shorter_draw_is_the_beginning_of_a_longer_one(trained, monkeypatch, kind, latent):
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 8)
-    generator = trained(kind, classes=3, latent=latent)
+    generator = trained(kind, classes=3, latent=latent, generator=[130, 70])
     long = generator.sample(50, seed=4)
     for n in (0, 1, 7, 8, 9, 33):
-        np.testing.assert_array_equal(generator.sample(n, seed=4), long[:n])
+        # BLAS adds up a product in an order that depends on how many rows there are.
+        np.testing.assert_allclose(generator.sample(n, seed=4), long[:n], rtol=1e-5, atol=1e-5)
 
 
 def test_seeds(trained):
@@ -54,8 +55,8 @@ def test_seeds(trained):
     others = [generator.sample(20, seed=seed) for seed in (0, 2, 2**32 + 1, 2**64 - 1)]
     assert all(not np.array_equal(one, other) for other in others)
     assert not np.array_equal(generator.sample(20), generator.sample(20))
-    many = generator.sample(3000, seed=1)
-    assert len(np.unique(many, axis=0)) == 3000  # no block of rows repeats another
+    first, second, third = np.split(generator.sample(3 * module.ROWS_AT_ONCE, seed=1), 3)
+    assert not np.allclose(first, second) and not np.allclose(second, third)  # each block draws its own
 
 
 def test_draws_without_a_seed_can_be_had_again_from_the_file(trained, tmp_path):
@@ -80,7 +81,11 @@ def test_without_labels_every_class_is_drawn(make_trainer):
     """A generator that shows nothing but its label: the first column is the label's weight."""
     generator = make_trainer(classes=3, generator=[], output="linear").generator
     generator.net.params[...] = 0
-    generator.net.params[4 * 3 :: 3][:3] = [1, 2, 3]  # rows 4, 5 and 6 of the (4 + 3, 3) weights, first column
+    generator.net.params[4 * 3 :: 3][:3] = [
+        1,
+        2,
+        3,
+    ]  # rows 4, 5 and 6 of the (4 + 3, 3) weights, first column
     shown = generator.spec.to_network_units(generator.sample(600, seed=0))[:, 0]
     values, counts = np.unique(np.rint(shown), return_counts=True)
     np.testing.assert_array_equal(values, [1, 2, 3])
@@ -108,7 +113,7 @@ def test_what_cannot_be_drawn(make_trainer, arguments, message):
 
 
 def test_labels_for_a_generator_without(make_trainer):
-    with pytest.raises(UserError, match="^labels were given but the generator was trained without"):
+    with pytest.raises(UserError, match=r"^labels were given but the generator was trained without"):
         make_trainer().generator.sample(3, 0)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from fastgan.errors import UserError
 from fastgan.networks import (
     OPTIMISERS,
     Optimiser,
@@ -98,12 +99,20 @@ def test_gradients_of_inputs_while_the_parameters_are_held_still(case):
 
 def test_layers_lie_one_after_another_without_overlap():
     net = build_network([3, 4, 2], ["relu", "linear"], max_rows=6, slope=0.2, optimiser=RULE)
-    assert net.params.shape == net.grads.shape == net.mean.shape == net.square.shape == (3 * 4 + 4 + 4 * 2 + 2,)
+    assert (
+        net.params.shape == net.grads.shape == net.mean.shape == net.square.shape == (3 * 4 + 4 + 4 * 2 + 2,)
+    )
     assert net.outputs.shape == net.deltas.shape == (6 * (4 + 2),)
     net.params[...] = np.arange(net.params.size)
     (w0, b0), (w1, b1) = (weights(net, net.params, layer) for layer in range(2))
     assert [w0.shape, b0.shape, w1.shape, b1.shape] == [(3, 4), (4,), (4, 2), (2,)]
     np.testing.assert_array_equal(np.concatenate([each.ravel() for each in (w0, b0, w1, b1)]), net.params)
+
+
+@pytest.mark.parametrize("width", [10**11, 2**62])
+def test_a_network_that_no_memory_holds(width):
+    with pytest.raises(UserError, match=r"^\d+ float32 numbers do not fit into memory; give narrower layers"):
+        build_network([1000, width], ["linear"], max_rows=1, slope=0.2, optimiser=RULE)
 
 
 @pytest.mark.parametrize("size", [1, 15, 16, 1001])
@@ -119,7 +128,11 @@ def test_buffers_begin_on_a_cache_line(size):
         ("he", "relu", math.sqrt(2 / 300)),
         ("he", "leaky_relu", math.sqrt(2 / 300)),
         ("he", "tanh", math.sqrt(1 / 300)),
-        ("glorot", "tanh", math.sqrt(2 / (300 + 200))),  # of a uniform distribution within sqrt(6 / (in + out))
+        (
+            "glorot",
+            "tanh",
+            math.sqrt(2 / (300 + 200)),
+        ),  # of a uniform distribution within sqrt(6 / (in + out))
         ("normal", "relu", 0.02),
     ],
 )

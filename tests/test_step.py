@@ -20,7 +20,6 @@ def player(net):
     return b"".join(each.tobytes() for each in (net.params, net.mean, net.square, net.updates))
 
 
-
 @pytest.mark.parametrize("update", ["separate", "joint"])
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_generators_update_leaves_the_discriminator_untouched(make_trainer, update, classes):
@@ -33,7 +32,9 @@ def test_the_generators_update_leaves_the_discriminator_untouched(make_trainer, 
     assert player(g) != before_g
 
 
-@pytest.mark.parametrize("action", [step.TRAIN_DISCRIMINATOR, step.TRAIN_DISCRIMINATOR_REAL, step.TRAIN_DISCRIMINATOR_FAKE])
+@pytest.mark.parametrize(
+    "action", [step.TRAIN_DISCRIMINATOR, step.TRAIN_DISCRIMINATOR_REAL, step.TRAIN_DISCRIMINATOR_FAKE]
+)
 @pytest.mark.parametrize("update", ["separate", "joint"])
 def test_the_discriminators_update_leaves_the_generator_untouched(make_trainer, action, update):
     trainer = make_trainer(update=update)
@@ -76,7 +77,9 @@ def test_each_critic_step_has_rows_and_noise_of_its_own(make_trainer, sampling):
     assert len(set(latents)) == 6
 
 
-@pytest.mark.parametrize(("rows", "n_critic", "update"), [(48, 1, "separate"), (50, 3, "separate"), (37, 2, "joint")])
+@pytest.mark.parametrize(
+    ("rows", "n_critic", "update"), [(48, 1, "separate"), (50, 3, "separate"), (37, 2, "joint")]
+)
 def test_shuffled_rows_are_each_seen_once_a_pass(make_trainer, rows, n_critic, update):
     trainer = make_trainer(rows=rows, n_critic=n_critic, update=update)
     gan, data, seen = trainer.gan, trainer.dataset, []
@@ -111,7 +114,9 @@ def test_smoothing_changes_the_real_target_alone(make_trainer, loss):
     first = perform(make_trainer(loss=loss, update="joint"))[0]
     second = perform(make_trainer(loss=loss, update="joint", label_smoothing=0.1))[0]
     assert first[0] != second[0]
-    np.testing.assert_array_equal(first[1:6], second[1:6])  # fake half and D(x) of one and the same discriminator
+    np.testing.assert_array_equal(
+        first[1:6], second[1:6]
+    )  # fake half and D(x) of one and the same discriminator
 
 
 def test_statistics_are_the_losses_and_scores_before_each_update(make_trainer):

@@ -1,5 +1,7 @@
 """The loop around the step: how steps are grouped, resuming, divergence, data that do not fit."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,13 @@ def test_the_size_of_a_call_changes_no_byte(make_trainer, state_of, chunk, backe
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_a_resumed_training_gives_the_same_bytes(make_trainer, state_of, tmp_path, optimiser, backend):
     settings = dict(
-        kind="bytes", classes=3, optimiser=optimiser, momentum=0.5, n_critic=2, decay_epochs=8, backend=backend
+        kind="bytes",
+        classes=3,
+        optimiser=optimiser,
+        momentum=0.5,
+        n_critic=2,
+        decay_epochs=8,
+        backend=backend,
     )
     whole, before, after = (make_trainer(**settings) for _ in range(3))
     whole.train(25)
@@ -87,7 +95,12 @@ def test_an_epoch_is_whole_batches_of_rows(make_trainer):
 def test_divergence_is_one_line_and_spares_the_checkpoint(make_trainer, tmp_path, optimiser, backend):
     path = tmp_path / "c.safetensors"
     trainer = make_trainer(
-        loss="mse", output="linear", optimiser=optimiser, generator_lr=1e30, discriminator_lr=1e30, backend=backend
+        loss="mse",
+        output="linear",
+        optimiser=optimiser,
+        generator_lr=1e30,
+        discriminator_lr=1e30,
+        backend=backend,
     )
 
     def save(trainer):
@@ -107,7 +120,9 @@ def test_an_update_that_breaks_the_weights_is_found_before_they_are_saved(make_t
     trainer = make_trainer(optimiser="sgd", loss="wasserstein", generator_lr=1e38, backend=backend)
     trainer.gan.discriminator.params[...] *= 100
     saved = []
-    with pytest.raises(UserError, match=r"^training diverged at step 1: the generator's weights are not finite"):
+    with pytest.raises(
+        UserError, match=r"^training diverged at step 1: the generator's weights are not finite"
+    ):
         trainer.train(1, [Every(1, saved.append)])
     assert not saved
 
@@ -135,7 +150,9 @@ def test_other_rows_of_the_same_form_are_read_in_the_first_ones_units(make_data,
     trainer.change_data(make_data("bytes", rows=40))
     assert len(trainer.dataset) == 40 and trainer.dataset.spec.scale is scale
     assert trainer.steps_per_epoch == 2
-    with pytest.raises(UserError, match=r"^the data are table of width 3 but this GAN learnt table of width 4"):
+    with pytest.raises(
+        UserError, match=r"^the data are table of width 3 but this GAN learnt table of width 4"
+    ):
         trainer.change_data(make_data("numbers"))
     with pytest.raises(UserError, match=r"^the data have 3 classes but this GAN learnt 0"):
         trainer.change_data(make_data("bytes", classes=3))
@@ -158,7 +175,7 @@ def test_a_call_comes_back_soon(make_trainer):
     sizes = []
     trainer.train(40, [Recorder(sizes)])
     assert sizes[0] == 1 and sum(sizes) == 40
-    assert all(later <= 2 * earlier for earlier, later in zip(sizes, sizes[1:], strict=False))
+    assert all(later <= 2 * earlier for earlier, later in itertools.pairwise(sizes))
 
 
 class Recorder(Every):

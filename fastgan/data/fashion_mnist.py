@@ -37,7 +37,7 @@ def load_fashion_mnist(path: str, *, split: str = "train") -> Raw:
     split : "train" (60,000), "test" (10,000) or "all"
     """
     require(split in SPLITS, f"split {split!r} is none of {', '.join(SPLITS)}")
-    folder = _check_folder(Path(path).expanduser()) if path else _system_folder() or _cached_folder()
+    folder = _check_folder(Path(path).expanduser()) if path else system_folder() or _cached_folder()
     images = [read_idx(_find(folder, f"{part}-images-idx3-ubyte")) for part in SPLITS[split]]
     labels = [read_idx(_find(folder, f"{part}-labels-idx1-ubyte")) for part in SPLITS[split]]
     if len(images) > 1:
@@ -66,7 +66,7 @@ def _check_folder(folder: Path) -> Path:
     return folder
 
 
-def _system_folder() -> Path | None:
+def system_folder() -> Path | None:
     shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     folders = [Path(place, "datasets", "fashion-mnist") for place in shared.split(":") if place]
     return next((folder for folder in folders if not _missing(folder)), None)

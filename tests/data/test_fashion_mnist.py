@@ -121,7 +121,7 @@ def test_unknown_split(tmp_path):
 
 
 def test_the_real_files():
-    folder = fashion_mnist._system_folder()
+    folder = fashion_mnist.system_folder()
     if folder is None:
         pytest.skip("the system has no package dataset-fashion-mnist")
     for name, digest in fashion_mnist.SHA256.items():

@@ -1,0 +1,179 @@
+"""Machine code on disk: found again, thrown away when any source changes, done without where it cannot be kept."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgan_kernels
+from fastgan.compiled import cache_is_writable, compile_cache_folder, compiled, is_cached, source_hash
+from fastgan_kernels import copy_rows
+
+ROOTS = {
+    "fastgan": Path(sys.modules["fastgan"].__file__).parent,
+    "fastgan_kernels": Path(fastgan_kernels.__file__).parent,
+}
+
+# Compiles a small function of one op, runs it, and says what it gave and whether machine code was on disk.
+SCRIPT = """
+import numpy as np
+from fastgan.compiled import compiled
+from fastgan_kernels import copy_rows
+
+def twice(source, out):
+    copy_rows(source, out)
+    copy_rows(source, out)
+
+copy = compiled(twice)
+source, out = np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
+copy(source, out)
+print(out[0, 0], sum(copy.stats.cache_hits.values()))
+"""
+
+
+def twice(source, out):
+    copy_rows(source, out)
+    copy_rows(source, out)
+
+
+def rows():
+    return np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTGAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def hits(dispatcher):
+    return sum(dispatcher.stats.cache_hits.values())
+
+
+def test_machine_code_is_found_again(cache):
+    first = compiled(twice)
+    assert not is_cached(first)
+    source, out = rows()
+    first(source, out)
+    assert hits(first) == 0 and is_cached(first)
+    assert list(compile_cache_folder().glob("*.nbc")) and compile_cache_folder().is_relative_to(cache)
+    second = compiled(twice)
+    assert is_cached(second)
+    out[...] = 0
+    second(source, out)
+    assert hits(second) == 1
+    assert np.array_equal(out, source)
+
+
+def test_where_nothing_can_be_kept_it_compiles_all_the_same(cache):
+    cache.write_text("a file where the folder should be")
+    assert not cache_is_writable()
+    dispatcher = compiled(twice)
+    source, out = rows()
+    dispatcher(source, out)
+    assert np.array_equal(out, source)
+    assert not is_cached(dispatcher)
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None], ids=["empty", "other bytes", "cut short"])
+def test_damaged_machine_code_is_compiled_anew(cache, suffix, damage):
+    source, out = rows()
+    compiled(twice)(source, out)
+    (path,) = compile_cache_folder().glob(f"*{suffix}")
+    path.write_bytes(path.read_bytes()[:40] if damage is None else damage)
+    out[...] = 0
+    again = compiled(twice)
+    again(source, out)
+    assert np.array_equal(out, source) and hits(again) == 0
+    repaired = compiled(twice)
+    repaired(source, out)
+    assert hits(repaired) == 1
+
+
+def run(folder, **limits):
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "FASTGAN_CACHE": str(folder / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",  # an edit within the same second must be read
+    }
+    command = [sys.executable, str(folder / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **limits)
+    assert done.returncode == 0, done.stderr
+    value, found = done.stdout.split()
+    return float(value), int(found)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Both packages and the script in a folder of their own."""
+    for name, root in ROOTS.items():
+        shutil.copytree(root, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_an_edit_of_an_op_in_another_file_is_noticed(copied):
+    assert run(copied) == (1.0, 0)
+    assert run(copied) == (1.0, 1)
+    path = copied / "fastgan_kernels" / "rows.py"
+    text = path.read_text()
+    edited = text.replace("into[j] = row[j]", "into[j] = row[j] * 3")
+    assert text != edited
+    path.write_text(edited)
+    assert run(copied) == (3.0, 0)
+    path.write_text(text)
+    assert run(copied) == (1.0, 1)  # the machine code of those sources is still there
+
+
+def test_a_full_disk_costs_the_cache_alone(copied):
+    import resource
+    import signal
+
+    def nothing_longer_than_a_kilobyte():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    assert run(copied, preexec_fn=nothing_longer_than_a_kilobyte) == (1.0, 0)
+    assert run(copied) == (1.0, 0)
+
+
+def test_every_source_file_counts(copied):
+    """Content and name of each; not its time or place."""
+
+    def hash_of(folder):
+        code = (
+            f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+            "from pathlib import Path\n"
+            "from fastgan import compiled\n"
+            "def look():\n"
+            "    compiled.source_hash.cache_clear()\n"
+            "    return compiled.source_hash()\n"
+            "plain = look()\n"
+            "paths = [p for n in ('fastgan', 'fastgan_kernels') for p in sorted(Path(sys.path[0], n).rglob('*.py'))]\n"
+            "hashes = {plain}\n"
+            "for path in paths:\n"
+            "    text = path.read_bytes()\n"
+            "    path.write_bytes(text + b'#')\n"
+            "    hashes.add(look())\n"
+            "    path.write_bytes(text)\n"
+            "renamed = paths[-1].rename(paths[-1].with_name('zz.py'))\n"
+            "hashes.add(look())\n"
+            "renamed.rename(paths[-1])\n"
+            "assert look() == plain and len(hashes) == len(paths) + 2\n"
+            "print(len(paths), plain)\n"
+        )
+        environment = os.environ | {"PYTHONPATH": str(folder)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    count, plain = hash_of(copied)
+    assert int(count) > 30
+    assert plain == source_hash()

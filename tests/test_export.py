@@ -1,0 +1,132 @@
+"""Samples as files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fastgan
+from fastgan.data import from_arrays
+from fastgan.errors import UserError
+from fastgan.export import write_samples
+from fastgan.generator import Generator
+
+SMALL = dict(generator=[4], discriminator=[4], latent_dim=2, batch_size=8, backend="numpy")
+
+
+def trained(rows: Any, **settings: Any) -> Generator:
+    return fastgan.GAN(**{**SMALL, **settings}).fit(rows, steps=1)._fitted().generator
+
+
+@pytest.fixture(scope="module")
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def numbers(random: np.random.Generator) -> Generator:
+    return trained(random.normal(size=(16, 3)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def images(random: np.random.Generator) -> Generator:
+    x = random.integers(0, 256, (16, 5, 4), dtype=np.uint8)
+    return trained(from_arrays(x, np.arange(16) % 2, name="images"))
+
+
+def test_npy_holds_the_samples_themselves(numbers: Generator, tmp_path: Path) -> None:
+    write_samples(numbers, 7, None, 3, tmp_path / "x.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy", allow_pickle=False), numbers.sample(7, seed=3))
+
+
+def test_images_keep_their_shape_in_npy(images: Generator, tmp_path: Path) -> None:
+    write_samples(images, 7, 1, 3, tmp_path / "x.npy")
+    rows = np.load(tmp_path / "x.npy")
+    assert rows.dtype == np.uint8
+    np.testing.assert_array_equal(rows, images.sample(7, 1, seed=3).reshape(7, 5, 4))
+
+
+def test_csv_reads_back_to_the_same_float32(numbers: Generator, tmp_path: Path) -> None:
+    write_samples(numbers, 50, None, 0, tmp_path / "x.csv")
+    with open(tmp_path / "x.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["x0", "x1", "x2"]
+    np.testing.assert_array_equal(np.array(rows, float).astype(np.float32), numbers.sample(50, seed=0))
+
+
+def test_csv_of_whole_numbers_has_no_fractions(images: Generator, tmp_path: Path) -> None:
+    write_samples(images, 4, None, 0, tmp_path / "x.csv")
+    values = (tmp_path / "x.csv").read_text().splitlines()[1:]
+    np.testing.assert_array_equal(
+        [[int(v) for v in row.split(",")] for row in values], images.sample(4, seed=0)
+    )
+
+
+def test_csv_quotes_the_names_of_columns(tmp_path: Path, random: np.random.Generator) -> None:
+    names = ["plain", "with, comma", 'with "quotes"']
+    with open(tmp_path / "data.csv", "w", newline="") as file:
+        csv.writer(file).writerows([names, *random.normal(size=(16, 3)).tolist()])
+    from fastgan.data import load_dataset
+
+    generator = trained(load_dataset("file", str(tmp_path / "data.csv")))
+    write_samples(generator, 2, None, 0, tmp_path / "x.csv")
+    with open(tmp_path / "x.csv", newline="") as file:
+        assert next(csv.reader(file)) == names
+
+
+@pytest.mark.parametrize("n", [1, 7, 300])
+@pytest.mark.parametrize("kind", ["numbers", "images"])
+def test_png_is_a_picture_of_something(
+    kind: str, n: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    write_samples(request.getfixturevalue(kind), n, None, 0, tmp_path / "x.png")
+    assert np.ptp(np.asarray(Image.open(tmp_path / "x.png").convert("L"))) > 50
+
+
+@pytest.mark.parametrize(
+    ("n", "label", "name", "expected"),
+    [
+        (5, None, "x.txt", r"ends in '\.txt'"),
+        (5, None, "x", "ends in 'nothing'"),
+        (5, None, "missing/x.npy", "missing is no folder"),
+        (5, None, "x.csv/y.csv", "is no folder"),
+        (0, None, "x.npy", "-n is 0"),
+        (5, 2, "x.npy", "--label is 2; the classes are 0 to 1"),
+        (5, -1, "x.npy", "--label is -1"),
+    ],
+)
+def test_mistakes_write_nothing(
+    n: int, label: int | None, name: str, expected: str, images: Generator, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        write_samples(images, n, label, 0, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_the_way_is_a_mistake(images: Generator, tmp_path: Path) -> None:
+    (tmp_path / "x.npy").mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_samples(images, 1, None, 0, tmp_path / "x.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_the_kinds_of_files_differ_only_in_form(
+    images: Generator, tmp_path: Path, make_file: Callable[[str], Path]
+) -> None:
+    rows = np.load(make_file("npy")).reshape(6, -1)
+    np.testing.assert_array_equal(np.loadtxt(make_file("csv"), delimiter=",", skiprows=1), rows)
+
+
+@pytest.fixture
+def make_file(images: Generator, tmp_path: Path) -> Callable[[str], Path]:
+    def make(form: str) -> Path:
+        write_samples(images, 6, None, 9, tmp_path / f"x.{form}")
+        return tmp_path / f"x.{form}"
+
+    return make
