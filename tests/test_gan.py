@@ -1,7 +1,6 @@
-"""The public GAN: scikit-learn's habits, fit, loops of one's own, files, and every mistake in one line."""
+"""The public GAN: scikit-learn's habits, fit, files, and every mistake in one line."""
 
 import inspect
-import re
 
 import numpy as np
 import pytest
@@ -13,19 +12,7 @@ from fastgan.callbacks import Every
 from fastgan.settings import Settings
 from fastgan.step import STATISTICS
 
-X = np.random.default_rng(0).normal([3, -1, 0], [0.5, 0.1, 2], (96, 3)).astype(np.float32)
-Y = np.arange(96) % 3
-PIXELS = np.random.default_rng(1).integers(0, 256, (96, 2, 3)).astype(np.uint8)
-
-
-def small(**settings):
-    defaults = dict(generator=[7], discriminator=[9], latent_dim=4, batch_size=16, backend="numpy")
-    return GAN(**(defaults | settings))
-
-
-def refused(message):
-    return pytest.raises(UserError, match="^" + re.escape(message) + r"[^\n]*$")
-
+from .small_gan import PIXELS, X, Y, refused, small
 
 # scikit-learn's habits
 
@@ -254,117 +241,6 @@ def test_a_divergence_is_one_line():
     gan = small(loss="mse", output="linear", generator_lr=1e30, discriminator_lr=1e30)
     with refused("training diverged at step "):
         gan.fit(X, steps=50)
-
-
-# A loop of one's own
-
-
-def test_the_loop_of_the_source_document():
-    """Batches of 8 real rows, as many fake ones, then the generator, as document 001 writes it."""
-    gan = small()
-    losses = []
-    for start in range(0, 96, 8):
-        d_real = gan.train_discriminator_real(X[start : start + 8])
-        fake = gan.generate_batch(8)
-        d_fake = gan.train_discriminator_fake(fake)
-        g = gan.train_generator_step()
-        losses.append((g, d_real + d_fake))
-    assert fake.shape == (8, 3) and fake.dtype == np.float32
-    g_losses, d_losses = zip(*losses, strict=True)
-    assert gan.stats.steps == 12
-    assert gan.stats.avg_generator_loss() == pytest.approx(np.mean(g_losses), rel=1e-5)
-    assert gan.stats.avg_discriminator_loss() == pytest.approx(np.mean(d_losses), rel=1e-5)
-    assert all(np.isfinite(losses).ravel())
-
-
-def test_loss_averages_go_over_the_last_hundred():
-    gan = small(generator_lr=1e-2, discriminator_lr=1e-2).fit(X, steps=130)
-    assert gan.stats.avg_generator_loss() == pytest.approx(gan.history["g_loss"][30:].mean(), rel=1e-5)
-    fresh = small()
-    fresh.train_discriminator_real(X[:8])
-    assert fresh.stats.avg_generator_loss() == 0.0
-    assert fresh.stats.steps == 0
-
-
-def test_five_critic_steps_and_one_of_the_generator():
-    gan = small(loss="wasserstein", optimiser="rmsprop")
-    for _ in range(5):
-        loss = gan.train_discriminator_step(X[:16])
-        assert isinstance(loss, float) and np.isfinite(loss)
-    assert isinstance(gan.train_generator_step(), float)
-    made = np.isfinite(gan.history["d_loss_real"])
-    np.testing.assert_array_equal(made, [True] * 5 + [False])
-    np.testing.assert_array_equal(np.isfinite(gan.history["g_loss"]), ~made)
-
-
-@pytest.mark.parametrize("update", ["separate", "joint"])
-@pytest.mark.parametrize("rows", [1, 5, 16])
-def test_train_on_batch(update, rows):
-    gan = small(update=update, n_classes=3).fit(X, Y, steps=1)
-    before = gan.sample(4, seed=0)
-    statistics = gan.train_on_batch(X[:rows], Y[:rows])
-    assert statistics.shape == (9,) and np.isfinite(statistics).all()
-    assert gan.stats.steps == 2 and len(gan.history["g_loss"]) == 2
-    assert not np.array_equal(gan.sample(4, seed=0), before)
-
-
-def test_train_on_batch_learns():
-    gan = small(generator=[32], discriminator=[32], generator_lr=1e-3, discriminator_lr=1e-3)
-    random = np.random.default_rng(3)
-    for _ in range(1500):
-        gan.train_on_batch(X[random.integers(0, 96, 16)])
-    samples = gan.sample(500, seed=0)
-    off = (samples.mean(axis=0) - X.mean(axis=0)) / X.std(axis=0)
-    spread = samples.std(axis=0) / X.std(axis=0)
-    assert np.abs(off).max() < 0.8  # measured with three seeds: at most 0.31
-    assert 0.5 < spread.min() and spread.max() < 2
-
-
-def test_a_fit_and_a_loop_of_ones_own_mix():
-    gan = small()
-    gan.train_on_batch(X[:8])
-    gan.fit(X, steps=2)
-    gan.train_on_batch(X[:8])
-    assert gan.stats.steps == 4
-
-
-def test_batches_that_cannot_be_used():
-    gan = small().fit(X, steps=1)
-    labelled = small().fit(X, Y, steps=1)
-    with refused("x: rows of 2 values, expected 3"):
-        gan.train_on_batch(X[:8, :2])
-    with refused("the batch has 17 rows but batch_size is 16; give at most that many"):
-        gan.train_on_batch(X[:17])
-    with refused("x: shape (3,), expected (rows, 3)"):
-        gan.train_discriminator_real(X[0])
-    with refused("x: nan in row 0, column 0"):
-        gan.train_discriminator_fake(np.full((4, 3), np.nan))
-    with refused("x: not an array"):
-        gan.train_on_batch([[1, 2, 3], [4]])
-    with refused("x: shape (0, 3) holds no values"):
-        gan.train_on_batch(X[:0])
-    with refused("y was given but this GAN was trained without labels; leave it out"):
-        gan.train_on_batch(X[:8], Y[:8])
-    with refused("this GAN learnt 3 classes but y was left out; give a label a row"):
-        labelled.train_on_batch(X[:8])
-    with refused("y: label 3 in row 7 (counted from 0), expected 0 to 2"):
-        labelled.train_on_batch(X[:8], [0, 1, 2, 0, 1, 2, 0, 3])
-    with refused("y: labels of shape (2,), expected one a row, (8,)"):
-        labelled.train_discriminator_step(X[:8], [0, 1])
-    with refused("y holds the label 'cat'; the classes are 0 to 2"):
-        labelled.train_on_batch(X[:2], ["cat", "cat"])
-    assert gan.stats.steps == labelled.stats.steps == 1
-
-
-def test_mode_collapse_and_unique_tokens():
-    tokens = np.random.default_rng(2).integers(0, 5, (96, 4)).astype(np.uint8)
-    gan = small(vocabulary=5).fit(tokens, steps=1)
-    samples = gan.stats._samples()
-    assert gan.stats.mode_collapse_score == 1 - len(np.unique(samples, axis=0)) / 100
-    assert 1 <= gan.stats.unique_tokens <= 5
-    gan._trainer.gan.generator.params[...] = 0  # every position now shows token 0
-    assert gan.stats.mode_collapse_score == 0.99
-    assert gan.stats.unique_tokens == 1
 
 
 # Files
