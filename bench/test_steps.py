@@ -16,7 +16,12 @@ from fastgan.trainer import Trainer
 SIZES = {
     "seq8": (8, 0, 500, dict(latent_dim=2, generator=[64, 64], discriminator=[64, 64], batch_size=64)),
     "grid2": (2, 0, 500, dict(latent_dim=2, generator=[128, 128], discriminator=[128, 128], batch_size=64)),
-    "fashion": (784, 10, 20, dict(latent_dim=100, generator=[256, 512], discriminator=[512, 256], batch_size=64)),
+    "fashion": (
+        784,
+        10,
+        20,
+        dict(latent_dim=100, generator=[256, 512], discriminator=[512, 256], batch_size=64),
+    ),
     "fashionL": (
         784,
         10,

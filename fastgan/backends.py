@@ -92,7 +92,7 @@ def _compiled_perform() -> Any:
     from fastgan import networks, step
     from fastgan.compiled import compiled
 
-    return compiled(step.perform, parts=[*vars(networks), *vars(step)])
+    return compiled(step.entry, parts=[*vars(networks), *vars(step)])
 
 
 def _is_ready(dispatcher: Any) -> bool:

@@ -15,7 +15,7 @@ from fastgan.networks import (
     initialise,
 )
 from fastgan.settings import Settings
-from fastgan.step import Gan, Roles
+from fastgan.step import Gan, Role, Roles
 from fastgan_kernels import ROLES, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
@@ -79,12 +79,8 @@ def build_discriminator(
 
 def roles_of(loss: str, label_smoothing: float) -> Roles:
     """Targets, signs and loss codes of the three roles; smoothing lowers the real target alone."""
-    real, fake, generator = ROLES[loss]
-    return Roles(
-        codes=np.array([real[0], fake[0], generator[0]], np.int64),
-        targets=np.array([real[1] * (1 - label_smoothing), fake[1], generator[1]], np.float32),
-        signs=np.array([real[2], fake[2], generator[2]], np.float32),
-    )
+    real, fake, generator = (Role(code, float(target), float(sign)) for code, target, sign in ROLES[loss])
+    return Roles(real._replace(target=real.target * (1 - label_smoothing)), fake, generator)
 
 
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:

@@ -78,7 +78,7 @@ class Show(Callback):
 
 
 class Metrics(Callback):
-    """Appends means of the statistics to ``metrics.jsonl``, one row for every `period` steps.
+    """Appends means of the statistics to ``metrics.jsonl``, one row for every `period` steps and at each epoch's end.
 
     A row: ``step`` (the last it covers), ``epoch``, the mean of each statistic, ``steps_per_second``. When a run is
     resumed, rows beyond its checkpoint are dropped, as is a last line that a crash left unfinished.
@@ -93,16 +93,18 @@ class Metrics(Callback):
     def start(self, trainer: Trainer, last: int) -> None:
         kept = [row for row in read_metrics(self.path) if row["step"] <= trainer.step]
         write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        self.per_epoch = trainer.steps_per_epoch
         self.began = time.perf_counter()
 
     def next_step(self, step: int) -> int:
-        return (step // self.period + 1) * self.period
+        into_epoch = step % self.per_epoch
+        return step - into_epoch + min((into_epoch // self.period + 1) * self.period, self.per_epoch)
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
         total = statistics.sum(axis=0, dtype=np.float64)
         self.sums = total if self.sums is None else self.sums + total
         self.count += len(statistics)
-        if trainer.step % self.period == 0:
+        if trainer.step == self.next_step(first):
             self._write(trainer)
 
     def finish(self, trainer: Trainer) -> None:

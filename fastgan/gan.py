@@ -85,8 +85,8 @@ class GAN(Settings):
         trainer = self._prepare(X, y)
         if steps is None:
             steps = max(1, round((10 if epochs is None else epochs) * trainer.steps_per_epoch))
-        shown = [Show(self._bar())] if not callbacks else []
-        trainer.train(steps, [*shown, *callbacks])
+        with self._bar() as bar:
+            trainer.train(steps, [Show(bar), *callbacks])
         return self
 
     def sample(

@@ -36,7 +36,6 @@ STATISTICS = (
     "g_fake",
     "g_class",
 )
-REAL, FAKE, GENERATOR = range(3)
 
 # What `perform` can do: steps over a data set, or the parts of a step on a batch of the caller's.
 (
@@ -48,17 +47,25 @@ REAL, FAKE, GENERATOR = range(3)
     TRAIN_GENERATOR,
 ) = range(6)
 
-# Streams of random numbers within one step; each critic step has its own STREAMS of them.
-ROWS, FAKE_LATENT, FAKE_LABELS, GENERATOR_LATENT, GENERATOR_LABELS = range(5)
-STREAMS = 8
+# Streams of random numbers within one step: each critic step has STREAMS of its own, then the generator.
+ROWS, LATENT, LABELS = range(3)
+STREAMS = 4
+
+
+class Role(NamedTuple):
+    """One role's adversarial loss: its code, target and sign, as `fastgan_kernels.acgan_head` reads them."""
+
+    code: int
+    target: float
+    sign: float
 
 
 class Roles(NamedTuple):
-    """What each role's loss is: (3,) each, for the discriminator on real, on fake, and for the generator."""
+    """The losses of the discriminator on real rows, of the discriminator on fake rows, and of the generator."""
 
-    codes: np.ndarray
-    targets: np.ndarray
-    signs: np.ndarray
+    real: Role
+    fake: Role
+    generator: Role
 
 
 class Gan(NamedTuple):
@@ -98,6 +105,15 @@ class Gan(NamedTuple):
     replacement: bool
 
 
+def entry(action, gan, data, labels, statistics):
+    """`perform` as Python calls it compiled.
+
+    Numba compiles an op once for each set of options of its callers, and only this function has its own.
+    """
+    perform(action, gan, data, labels, statistics)
+
+
+@register_jitable(no_cfunc_wrapper=True)
 def perform(action, gan, data, labels, statistics):
     """Run one of `ACTIONS`, once for each row of statistics (k, 9).
 
@@ -108,18 +124,18 @@ def perform(action, gan, data, labels, statistics):
         if action == TRAIN:
             train_step(gan, data, labels, statistics[k])
         elif action == TRAIN_DISCRIMINATOR_FAKE and len(data) == 0:
-            fake, fake_labels = generate(gan, gan.real_rows, FAKE_LATENT, FAKE_LABELS)
-            discriminator_update(gan, fake, fake_labels, FAKE, statistics[k][3:6])
+            fake, fake_labels = generate(gan, gan.real_rows, k * STREAMS)
+            discriminator_update(gan, fake, fake_labels, gan.roles.fake, statistics[k][3:6])
         elif action == TRAIN_GENERATOR:
             train_generator(gan, statistics[k])
         else:
             x, y = gather_batch(gan, data, labels, len(data))
             if action == TRAIN_DISCRIMINATOR_REAL:
-                discriminator_update(gan, x, y, REAL, statistics[k][0:3])
+                discriminator_update(gan, x, y, gan.roles.real, statistics[k][0:3])
             elif action == TRAIN_DISCRIMINATOR_FAKE:
-                discriminator_update(gan, x, y, FAKE, statistics[k][3:6])
+                discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
             else:
-                train_discriminator(gan, x, y, 0, statistics[k])
+                train_discriminator(gan, x, y, k * STREAMS, statistics[k])
                 if action == TRAIN_ON_BATCH:
                     train_generator(gan, statistics[k])
         gan.clock[0] += 1
@@ -130,20 +146,19 @@ def train_step(gan, data, labels, statistics):
     """One step of both players; writes its (9,) statistics."""
     for critic_step in range(gan.n_critic):
         x, y = real_batch(gan, data, labels, critic_step)
-        train_discriminator(gan, x, y, critic_step, statistics)
+        train_discriminator(gan, x, y, critic_step * STREAMS, statistics)
     train_generator(gan, statistics)
 
 
 @register_jitable(no_cfunc_wrapper=True)
-def train_discriminator(gan, x, y, critic_step, statistics):
+def train_discriminator(gan, x, y, streams, statistics):
     """One discriminator step on real rows x (rows, width) with labels y (rows,) or (0,), and as many fake ones."""
-    first = critic_step * STREAMS
-    fake, fake_labels = generate(gan, len(x), first + FAKE_LATENT, first + FAKE_LABELS)
+    fake, fake_labels = generate(gan, len(x), streams)
     if gan.joint:
         discriminator_joint(gan, x, y, fake, fake_labels, statistics)
     else:
-        discriminator_update(gan, x, y, REAL, statistics[0:3])
-        discriminator_update(gan, fake, fake_labels, FAKE, statistics[3:6])
+        discriminator_update(gan, x, y, gan.roles.real, statistics[0:3])
+        discriminator_update(gan, fake, fake_labels, gan.roles.fake, statistics[3:6])
 
 
 @register_jitable(no_cfunc_wrapper=True)
@@ -151,7 +166,7 @@ def discriminator_update(gan, x, y, role, statistics):
     """Update the discriminator on rows x that are all real or all fake."""
     net = gan.discriminator
     logits = forward(net, x, y[:0])
-    head(gan, logits, y, role, last_delta(net, len(x)), statistics)
+    head(role, logits, y, last_delta(net, len(x)), statistics)
     backward(net, x, y[:0], True, x[:0])
     update(net, gan.clock)
 
@@ -165,8 +180,8 @@ def discriminator_joint(gan, x, y, fake, fake_labels, statistics):
     copy_rows(fake, both[rows:])
     logits = forward(net, both, y[:0])
     delta = last_delta(net, 2 * rows)
-    head(gan, logits[:rows], y, REAL, delta[:rows], statistics[0:3])
-    head(gan, logits[rows:], fake_labels, FAKE, delta[rows:], statistics[3:6])
+    head(gan.roles.real, logits[:rows], y, delta[:rows], statistics[0:3])
+    head(gan.roles.fake, logits[rows:], fake_labels, delta[rows:], statistics[3:6])
     backward(net, both, y[:0], True, both[:0])
     update(net, gan.clock)
 
@@ -176,31 +191,30 @@ def train_generator(gan, statistics):
     """Update the generator through the discriminator, which is held still, on a full batch."""
     rows = len(gan.latent)
     g, d = gan.generator, gan.discriminator
-    fake, labels = generate(gan, rows, GENERATOR_LATENT, GENERATOR_LABELS)
+    fake, labels = generate(gan, rows, gan.n_critic * STREAMS)
     logits = forward(d, fake, labels[:0])
-    head(gan, logits, labels, GENERATOR, last_delta(d, rows), statistics[6:9])
+    head(gan.roles.generator, logits, labels, last_delta(d, rows), statistics[6:9])
     backward(d, fake, labels[:0], False, last_delta(g, rows))
     backward(g, gan.latent, labels, True, gan.latent[:0])
     update(g, gan.clock)
 
 
 @register_jitable(no_cfunc_wrapper=True)
-def head(gan, logits, labels, role, dlogits, statistics):
+def head(role, logits, labels, dlogits, statistics):
     """Loss and gradient of one role at the discriminator's logits."""
-    roles = gan.roles
-    acgan_head(logits, labels, roles.codes[role], roles.targets[role], roles.signs[role], dlogits, statistics)
+    acgan_head(logits, labels, role.code, role.target, role.sign, dlogits, statistics)
 
 
 @register_jitable(no_cfunc_wrapper=True)
-def generate(gan, rows, latent_stream, label_stream):
+def generate(gan, rows, streams):
     """Fake rows (rows, width) from fresh latent vectors, and the labels (rows,) or (0,) asked for."""
     latent, labels = gan.latent[:rows], gan.latent_labels[:rows]
     if gan.uniform_latent:
-        uniform(latent, gan.key, gan.clock, latent_stream)
+        uniform(latent, gan.key, gan.clock, streams + LATENT)
     else:
-        normal(latent, gan.key, gan.clock, latent_stream)
+        normal(latent, gan.key, gan.clock, streams + LATENT)
     if gan.n_classes > 0:
-        integers(labels, gan.n_classes, gan.key, gan.clock, label_stream)
+        integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
     return forward(gan.generator, latent, labels), labels
 
 

@@ -79,6 +79,7 @@ class Trainer:
         A part of a step counts as one, with NaN for what it did not do.
         """
         rows = np.concatenate([np.zeros((0, len(STATISTICS)), np.float32), *self._history])
+        self._history = [rows]
         return dict(zip(STATISTICS, rows.T, strict=True))
 
     def train(self, steps: int, callbacks: Sequence[Callback] = ()) -> None:
@@ -90,7 +91,6 @@ class Trainer:
             If the training diverges to NaN or infinity.
         """
         last = self.step + steps
-        self.stopped = False
         for callback in callbacks:
             callback.start(self, last)
         while self.step < last and not self.stopped:
@@ -101,6 +101,7 @@ class Trainer:
                 callback.after(self, first, statistics)
         for callback in callbacks:
             callback.finish(self)
+        self.stopped = False
 
     def _run(self, steps: int) -> np.ndarray:
         """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""

@@ -54,7 +54,10 @@ def test_the_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
 
 def test_the_table_lists_every_recipe():
     table = re.search(r"<!-- recipes -->\n(.*)<!-- /recipes -->", README, re.DOTALL)[1]
-    rows = {cells[1].strip(" `"): cells[2].strip() for cells in (line.split("|") for line in table.splitlines()[2:])}
+    rows = {
+        cells[1].strip(" `"): cells[2].strip()
+        for cells in (line.split("|") for line in table.splitlines()[2:])
+    }
     assert rows == {name: recipe.load(name).description for name in recipe.names()}
 
 

@@ -87,9 +87,9 @@ class Twin:
         x, y = step.real_batch(self.trainer.gan, data.array, data.labels, critic_step)
         return torch.tensor(x.astype(float)), torch.tensor(y.copy())
 
-    def fake(self, rows, latent_stream, label_stream):
+    def fake(self, rows, streams):
         gan = self.trainer.gan
-        step.generate(gan, rows, latent_stream, label_stream)
+        step.generate(gan, rows, streams)
         labels = torch.tensor(gan.latent_labels[:rows].copy())
         return self.g(torch.tensor(gan.latent[:rows].astype(float)), labels), labels
 
@@ -109,16 +109,15 @@ class Twin:
         gan = self.trainer.gan
         for critic_step in range(gan.n_critic):
             self.statistics = []
-            first = critic_step * step.STREAMS
             x, y = self.real(critic_step)
-            fake, labels = self.fake(len(x), first + step.FAKE_LATENT, first + step.FAKE_LABELS)
+            fake, labels = self.fake(len(x), critic_step * step.STREAMS)
             if gan.joint:
                 self.d_update(self.loss("real", x, y), self.loss("fake", fake.detach(), labels))
             else:
                 self.d_update(self.loss("real", x, y))
                 self.d_update(self.loss("fake", fake.detach(), labels))
         d_gradients = self.d.flat(gradients=True)
-        fake, labels = self.fake(len(gan.latent), step.GENERATOR_LATENT, step.GENERATOR_LABELS)
+        fake, labels = self.fake(len(gan.latent), gan.n_critic * step.STREAMS)
         self.g_optimiser.zero_grad()
         self.loss("generator", fake, labels).backward()
         self.g_optimiser.step()

@@ -67,6 +67,7 @@ def _check_folder(folder: Path) -> Path:
 
 
 def system_folder() -> Path | None:
+    """The system's datasets folder that holds the files, such as that of Debian's package; None without one."""
     shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     folders = [Path(place, "datasets", "fashion-mnist") for place in shared.split(":") if place]
     return next((folder for folder in folders if not _missing(folder)), None)
