@@ -18,10 +18,13 @@ from typing import Any
 from numba import njit
 from numba.core import codegen
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.sigutils import normalize_signature
 
 import fastgan
 import fastgan_kernels
 from fastgan.data.download import cache_folder
+from fastgan.errors import UserError
 
 
 @functools.cache
@@ -69,13 +72,15 @@ class _Cache(FunctionCache):
     _impl_class = _CacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Load machine code; compile anew where its file is damaged."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:
-            with contextlib.suppress(OSError):
-                self.flush()
-            return None
+        """Load machine code; compile anew where its file is damaged, or holds that of other types."""
+        with contextlib.suppress(Exception):
+            found = super().load_overload(sig, target_context)
+            # Two processes that keep their first machine code at once may give both files one name.
+            if found is None or found.signature.args == normalize_signature(sig)[0]:
+                return found
+        with contextlib.suppress(OSError):
+            self.flush()
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep machine code, where the disk has room for it."""
@@ -85,11 +90,11 @@ class _Cache(FunctionCache):
 
 def cache_is_writable() -> bool:
     """Whether machine code can be kept; without, every process compiles anew."""
-    folder = compile_cache_folder()
     try:
+        folder = compile_cache_folder()
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
+    except (OSError, UserError):
         return False
     return True
 
@@ -117,20 +122,22 @@ def _optimised_once(parts: frozenset[str]) -> Iterator[None]:
     """Leave the optimisation of these functions to the one function they are all linked into.
 
     Numba optimises each function with all that it calls, so that code ten calls deep is optimised ten times. For the
-    step this takes a third of the compile time and changes nothing in the result.
+    step this takes a third of the compile time and changes nothing in the result. Numba's lock is held, for threads
+    that compile at once borrow the same method.
     """
     library = codegen.CPUCodeLibrary
-    optimise = library._optimize_final_module
+    with global_compiler_lock:
+        optimise = library._optimize_final_module
 
-    def unless_part(self: Any) -> None:
-        if self.name not in parts:
-            optimise(self)
+        def unless_part(self: Any) -> None:
+            if self.name not in parts:
+                optimise(self)
 
-    library._optimize_final_module = unless_part
-    try:
-        yield
-    finally:
-        library._optimize_final_module = optimise
+        library._optimize_final_module = unless_part
+        try:
+            yield
+        finally:
+            library._optimize_final_module = optimise
 
 
 def is_cached(dispatcher: Any) -> bool:

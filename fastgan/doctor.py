@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastgan import __version__
 from fastgan.backends import available_cores, cuda_problem
+from fastgan.errors import UserError
 
 NOT_INSTALLED = "not installed"
 
@@ -79,7 +80,10 @@ def _cache_finding() -> str:
         from fastgan.compiled import cache_is_writable, compile_cache_folder
     except ImportError as error:
         return f"no: {error}"
-    folder = compile_cache_folder()
+    try:
+        folder = compile_cache_folder()
+    except UserError as error:
+        return f"cannot be kept: {error}"
     if not cache_is_writable():
         return f"cannot be kept: {folder} is not writable, so each process compiles anew; set FASTGAN_CACHE"
     kept = any(folder.glob("*.nbi"))

@@ -124,7 +124,7 @@ def build_network(
 
 
 def initialise(net: Network, method: str, std: float, random: np.random.Generator) -> None:
-    """Draw the weights: `he` (He et al. 2015, eqs. 10 and 14), `glorot` (Glorot and Bengio 2010, eq. 16) or `normal`.
+    """Draw the weights: `he` (He et al. 2015, eq. 10), `glorot` (Glorot and Bengio 2010, eq. 16) or `normal`.
 
     Biases are zero. He's variance is ``2 / inputs`` under relu and leaky relu and ``1 / inputs`` otherwise.
     """

@@ -73,8 +73,9 @@ def _knobs_of(part: str, kind: type) -> list[Knob]:
 
 
 _PARTS = {"data": DataSettings, "gan": Settings, "run": RunSettings}
-KNOBS = {each.name: each for part, kind in _PARTS.items() for each in _knobs_of(part, kind)}
-SECTIONS = tuple(dict.fromkeys(each.section for each in KNOBS.values()))
+_ALL = [each for part, kind in _PARTS.items() for each in _knobs_of(part, kind)]
+SECTIONS = tuple(dict.fromkeys(each.section for each in _ALL))
+KNOBS = {each.name: each for section in SECTIONS for each in _ALL if each.section == section}
 
 
 def names() -> list[str]:

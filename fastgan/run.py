@@ -108,8 +108,9 @@ def train_run(
     write_atomically(folder / RECIPE, recipes.to_toml(recipe).encode())
     if say:
         say(trainer, folder)
-    started = time.perf_counter()
     with progress, _stopping(trainer) as received:
+        trainer.compile()
+        started = time.perf_counter()
         callbacks = _callbacks(Writer(recipe, folder), progress, trainer.steps_per_epoch, received)
         trainer.train(last - trainer.step, callbacks)
     return Outcome(folder, trainer.step, time.perf_counter() - started, received[0] if received else 0)

@@ -74,12 +74,11 @@ class Gan(NamedTuple):
     Parameters
     ----------
     latent : (batch, latent_dim) float32; latent_labels : (batch,) int64, or (0,) without classes
-    real : (real_rows, width) float32, gathered rows; doubled in joint updates, where fake rows follow
-    real_labels : (real_rows,) int64, doubled likewise, or (0,)
-    indices : (real_rows,) int64, the rows drawn, doubled likewise
-    dfake : (batch, width) float32, the generator's delta as the discriminator hands it down
+    real : (2 real_rows, width) float32, gathered rows; in joint updates fake rows follow
+    real_labels : (2 real_rows,) int64, theirs, or (0,)
+    indices : (2 real_rows,) int64, the rows drawn
     scale, shift : (columns,) float32 of the data
-    key : (2,) uint32; clock : (1,) int64, training steps made
+    key : (2,) uint32; clock : (1,) int64, training steps made, or parts of one in a loop of the caller's
     vocabulary : tokens' one-hot width, 0 for numbers
     real_rows : real rows of one critic step
     """
@@ -115,7 +114,7 @@ def entry(action, gan, data, labels, statistics):
 
 @register_jitable(no_cfunc_wrapper=True)
 def perform(action, gan, data, labels, statistics):
-    """Run one of `ACTIONS`, once for each row of statistics (k, 9).
+    """Run an action, TRAIN or a part of a step, once for each row of statistics (k, 9).
 
     Data (rows, columns) and labels (rows,) or (0,) are the whole data set for TRAIN, and one batch in data units
     otherwise; a batch of no rows stands for the generator's own.
@@ -124,7 +123,7 @@ def perform(action, gan, data, labels, statistics):
         if action == TRAIN:
             train_step(gan, data, labels, statistics[k])
         elif action == TRAIN_DISCRIMINATOR_FAKE and len(data) == 0:
-            fake, fake_labels = generate(gan, gan.real_rows, k * STREAMS)
+            fake, fake_labels = generate(gan, gan.real_rows, 0)
             discriminator_update(gan, fake, fake_labels, gan.roles.fake, statistics[k][3:6])
         elif action == TRAIN_GENERATOR:
             train_generator(gan, statistics[k])
@@ -135,7 +134,7 @@ def perform(action, gan, data, labels, statistics):
             elif action == TRAIN_DISCRIMINATOR_FAKE:
                 discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
             else:
-                train_discriminator(gan, x, y, k * STREAMS, statistics[k])
+                train_discriminator(gan, x, y, 0, statistics[k])
                 if action == TRAIN_ON_BATCH:
                     train_generator(gan, statistics[k])
         gan.clock[0] += 1

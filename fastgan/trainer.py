@@ -56,6 +56,11 @@ class Trainer:
 
     def __init__(self, settings: Settings, dataset: Dataset, *, own_loop: bool = False):
         settings.check()
+        if own_loop and settings.decay_epochs:
+            raise UserError(
+                f"decay_epochs is {settings.decay_epochs} but a loop of your own has no epochs; "
+                "call fit first, or set it to 0"
+            )
         self.settings = settings
         self.n_classes = check_data(settings, dataset, least_rows=1 if own_loop else settings.batch_size)
         self.dataset = dataset
@@ -91,6 +96,7 @@ class Trainer:
             If the training diverges to NaN or infinity.
         """
         last = self.step + steps
+        self.compile()
         for callback in callbacks:
             callback.start(self, last)
         while self.step < last and not self.stopped:
@@ -102,6 +108,10 @@ class Trainer:
         for callback in callbacks:
             callback.finish(self)
         self.stopped = False
+
+    def compile(self) -> None:
+        """Compile the step, or load it, so that no step waits for it: a call of no steps."""
+        self._call(TRAIN, self.dataset.array, self.dataset.labels, 0)
 
     def _run(self, steps: int) -> np.ndarray:
         """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""
@@ -213,5 +223,10 @@ def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:
         raise UserError(
             f"batch_size is {settings.batch_size} but {dataset.name} has {len(dataset)} rows; "
             "give a smaller batch_size or more rows"
+        )
+    if settings.sampling == "replacement" and len(dataset) > 2**32:
+        raise UserError(
+            f"{dataset.name} has {len(dataset)} rows but sampling = 'replacement' draws from at most {2**32}; "
+            "set it to 'shuffle'"
         )
     return n_classes

@@ -43,15 +43,17 @@ def without_speed(path):
     ]
 
 
-def test_metrics_are_means_over_a_period(make_trainer, tmp_path):
+def test_metrics_are_means_over_a_period_that_ends_with_its_epoch(make_trainer, tmp_path):
     trainer = make_trainer(classes=3)
     trainer._chunk = 3  # a row is summed over several calls
-    trainer.train(20, [Metrics(tmp_path / "m.jsonl", 8)])
+    assert trainer.steps_per_epoch == 6
+    trainer.train(15, [Metrics(tmp_path / "m.jsonl", 4)])
     rows = read_metrics(tmp_path / "m.jsonl")
-    assert [row["step"] for row in rows] == [8, 16, 20]
-    assert [row["epoch"] for row in rows] == [1.333, 2.667, 3.333]
+    ends = [4, 6, 10, 12, 15]
+    assert [row["step"] for row in rows] == ends
+    assert [row["epoch"] for row in rows] == [0.667, 1.0, 1.667, 2.0, 2.5]
     for name, values in trainer.history.items():
-        means = [values[:8].mean(), values[8:16].mean(), values[16:].mean()]
+        means = [part.mean() for part in np.split(values, ends[:-1])]
         np.testing.assert_allclose([row[name] for row in rows], means, rtol=1e-5)
     assert all(row["steps_per_second"] > 0 for row in rows)
 

@@ -4,13 +4,22 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core import codegen
 
 import fastgan_kernels
-from fastgan.compiled import cache_is_writable, compile_cache_folder, compiled, is_cached, source_hash
+from fastgan.compiled import (
+    _optimised_once,
+    cache_is_writable,
+    compile_cache_folder,
+    compiled,
+    is_cached,
+    source_hash,
+)
 from fastgan_kernels import copy_rows
 
 ROOTS = {
@@ -93,6 +102,48 @@ def test_damaged_machine_code_is_compiled_anew(cache, suffix, damage):
     repaired = compiled(twice)
     repaired(source, out)
     assert hits(repaired) == 1
+
+
+def test_machine_code_of_other_types_is_never_run(cache):
+    """Two processes that keep their first machine code at once may give both files one name."""
+    floats, whole = rows(), tuple(each.astype(np.int32) for each in rows())
+    compiled(twice)(*floats)
+    compiled(twice)(*whole)
+    first, second = sorted(compile_cache_folder().glob("*.nbc"))
+    second.write_bytes(first.read_bytes())
+    for source, out in (whole, floats, whole):
+        out[...] = 0
+        again = compiled(twice)
+        again(source, out)
+        assert np.array_equal(out, source)
+        assert [each[0].dtype.name for each in again.signatures] == [source.dtype.name]
+
+
+def test_without_a_home_folder_it_compiles_all_the_same(monkeypatch):
+    monkeypatch.setenv("FASTGAN_CACHE", "~nobody of this name/cache")
+    assert not cache_is_writable()
+    source, out = rows()
+    compiled(twice)(source, out)
+    assert np.array_equal(out, source)
+
+
+def test_threads_that_compile_at_once_leave_numba_as_it_was():
+    """Each borrows a method of Numba's; the first to begin may be the first to end."""
+    before = codegen.CPUCodeLibrary._optimize_final_module
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with _optimised_once(frozenset({"other"})):
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with _optimised_once(frozenset({"this"})):
+        thread.start()
+        inside.wait(0.1)  # in vain, unless both get in
+    leave.set()
+    thread.join()
+    assert codegen.CPUCodeLibrary._optimize_final_module is before
 
 
 def run(folder, **limits):

@@ -63,3 +63,6 @@ def test_a_cache_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     done = process("doctor", env=environment() | {"FASTGAN_CACHE": str(tmp_path / "file")})
     assert done.returncode == 0
     assert "is not writable, so each process compiles anew; set FASTGAN_CACHE" in done.stdout
+    done = process("doctor", env=environment() | {"FASTGAN_CACHE": "~nobody of this name/cache"})
+    assert done.returncode == 0
+    assert "cannot be kept: ~nobody of this name/cache: there is no such home folder" in done.stdout

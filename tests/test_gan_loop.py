@@ -75,6 +75,14 @@ def test_a_fit_and_a_loop_of_ones_own_mix():
     assert gan.stats.steps == 4
 
 
+def test_a_decay_over_epochs_needs_a_fit_first():
+    with refused("decay_epochs is 5.0 but a loop of your own has no epochs; call fit first, or set it to 0"):
+        small(decay_epochs=5.0).train_on_batch(X[:8])
+    gan = small(decay_epochs=5.0).fit(X, steps=1)
+    gan.train_on_batch(X[:8])
+    assert gan._trainer.gan.generator.rate[0] == pytest.approx(2e-4 * (1 - 1 / 30))
+
+
 def test_batches_that_cannot_be_used():
     gan = small().fit(X, steps=1)
     labelled = small().fit(X, Y, steps=1)

@@ -154,6 +154,10 @@ def test_curves_of_any_length(tmp_path, steps, loss):
 
 def test_curves_have_a_panel_for_classes_only_where_there_are_some(tmp_path):
     curves(history(100), tmp_path / "plain.png")
+    curves({**history(100), "step": np.arange(1, 101)}, tmp_path / "counted.png")
+    curves({**history(100), "step": np.arange(1, 101) * 50}, tmp_path / "means.png")
+    assert (tmp_path / "counted.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+    assert (tmp_path / "means.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
     curves(history(100, classes=True), tmp_path / "classes.png")
     assert pixels(tmp_path / "classes.png").shape[0] > 1.3 * pixels(tmp_path / "plain.png").shape[0]
 

@@ -59,6 +59,19 @@ def test_rows_of_a_batch_and_updates_of_a_step(make_trainer, update, n_critic, r
     assert trainer.step == 3
 
 
+@pytest.mark.parametrize(
+    "action", [step.TRAIN_ON_BATCH, step.TRAIN_DISCRIMINATOR, step.TRAIN_DISCRIMINATOR_FAKE]
+)
+def test_parts_of_a_step_are_the_same_however_they_are_grouped(make_trainer, state_of, action):
+    whole, parted = make_trainer(classes=3), make_trainer(classes=3)
+    rows = whole.dataset.array[: 0 if action == step.TRAIN_DISCRIMINATOR_FAKE else 8]
+    for trainer, calls in ((whole, [3]), (parted, [1, 1, 1])):
+        trainer.gan.indices[:8] = np.arange(8)
+        for steps in calls:
+            perform(trainer, action, steps, rows)
+    assert state_of(whole) == state_of(parted)
+
+
 @pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
 def test_each_critic_step_has_rows_and_noise_of_its_own(make_trainer, sampling):
     trainer = make_trainer(n_critic=5, sampling=sampling, classes=3)

@@ -9,7 +9,7 @@ from fastgan import checkpoint
 from fastgan.callbacks import Every
 from fastgan.errors import UserError
 from fastgan.settings import OPTIMISERS
-from fastgan.trainer import Trainer
+from fastgan.trainer import Trainer, check_data
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "cpu"])
 
@@ -186,6 +186,20 @@ class Recorder(Every):
     def after(self, trainer, first, statistics):
         self.sizes.append(len(statistics))
         assert trainer.step == first + len(statistics)
+
+
+def test_more_rows_than_a_draw_can_reach_are_refused(make_data):
+    from dataclasses import replace
+
+    from fastgan.settings import Settings
+
+    few = make_data("bytes")
+    many = replace(few, array=np.broadcast_to(few.array[:1], (2**32 + 1, 4)))  # no memory
+    with pytest.raises(
+        UserError, match=r"^data has 4294967297 rows but .* at most 4294967296; set it to 'shuf"
+    ):
+        check_data(Settings(sampling="replacement"), many, least_rows=1)
+    assert check_data(Settings(), many, least_rows=1) == 0
 
 
 def test_a_trainer_checks_its_settings(make_data):

@@ -21,10 +21,19 @@ TIMEOUT = 30.0
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: FASTGAN_CACHE, else fastgan under XDG_CACHE_HOME, else ~/.cache/fastgan."""
-    if own := os.environ.get("FASTGAN_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fastgan"
+    """Where downloads are kept: FASTGAN_CACHE, else fastgan under XDG_CACHE_HOME, else ~/.cache/fastgan.
+
+    Raises
+    ------
+    UserError
+        If that is below a home folder and this user has none.
+    """
+    own, general = os.environ.get("FASTGAN_CACHE"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(own) if own else Path(general) / "fastgan"
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise UserError(f"{folder}: there is no such home folder; set FASTGAN_CACHE to a folder") from None
 
 
 def download(url: str, path: Path, sha256: str, advice: str) -> None:

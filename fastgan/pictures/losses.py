@@ -47,17 +47,19 @@ def curves(history: Mapping[str, np.ndarray], path: str | Path, loss: str = "bce
 
     Parameters
     ----------
-    history : one array (steps,) for each name of `fastgan.step.STATISTICS`
+    history : one array (n,) for each name of `fastgan.step.STATISTICS`; with ``step`` (n,), the step each value was
+        made at, else 1 to n
     path : of the picture
     loss : adversarial loss; where both players' balance is known, dashed lines show it
     """
     has_classes = any(np.any(history[name]) for name, _, _ in PANELS["class loss"])
     titles = [title for title in PANELS if has_classes or title != "class loss"]
+    steps = np.asarray(history.get("step", np.arange(1, len(history["g_loss"]) + 1)))
     figure = new_figure(8.4, 2.3 * len(titles) + 0.4)
     panels = figure.subplots(len(titles), 1, sharex=True, squeeze=False)[:, 0]
     for axes, title in zip(panels, titles, strict=True):
         style(axes)
-        limits = [_curve(axes, history[name], label, colour) for name, label, colour in PANELS[title]]
+        limits = [_curve(axes, steps, history[name], label, colour) for name, label, colour in PANELS[title]]
         guides = BALANCE.get(loss, {}).get(title, ())
         for guide in guides:
             axes.axhline(guide, color=INK, lw=0.9, ls=(0, (4, 4)), zorder=1)
@@ -75,14 +77,14 @@ def curves(history: Mapping[str, np.ndarray], path: str | Path, loss: str = "bce
     save(figure, path)
 
 
-def _curve(axes: Axes, values: np.ndarray, label: str, colour: str) -> tuple[float, float]:
+def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray, label: str, colour: str) -> tuple[float, float]:
     """Draw one curve of at most 800 bins; return the limits between which nearly all of it lies."""
     from scipy.ndimage import gaussian_filter1d
 
     values = np.asarray(values, dtype=np.float64)
     count = max(1, min(BINS, len(values)))
     bins = np.array_split(values, count)
-    steps = np.cumsum([len(each) for each in bins])
+    steps = steps[np.cumsum([len(each) for each in bins]) - 1]
     low, mean, high = (np.array([f(each) for each in bins]) for f in (_low, np.mean, _high))
     finite = np.isfinite(mean)
     smooth = np.where(finite, mean, np.nan)

@@ -123,3 +123,8 @@ def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "fastgan"
+    monkeypatch.setenv("FASTGAN_CACHE", "~nobody of this name/cache")
+    with pytest.raises(
+        UserError, match=r"^~nobody of this name/cache: there is no such home folder; set FAST"
+    ):
+        cache_folder()
