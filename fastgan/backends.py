@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,41 @@ from fastgan.errors import UserError, nearest
 NAMES = ("auto", "numpy", "cpu", "cuda")
 
 
-@dataclass(frozen=True)
 class Backend:
-    """What runs the steps.
+    """What runs the steps, with a number of BLAS threads that it leaves to nobody else.
 
     Parameters
     ----------
-    name : "numpy" or "cpu"
     description : what to tell the user, such as ``cpu (numba 0.68, 2 threads)``
-    perform : `fastgan.step.perform`, interpreted or compiled
-    ready : whether the first call is quick, because nothing is left to compile
+    function : `fastgan.step.perform`, interpreted or compiled
+    threads : threads of every BLAS in the process while a step runs: NumPy's, and SciPy's, which compiled code calls
     """
 
-    name: str
-    description: str
-    perform: Callable[..., None]
-    ready: Callable[[], bool]
+    def __init__(self, description: str, function: Callable[..., None], threads: int):
+        import scipy.linalg.cython_blas  # noqa: F401, loads the BLAS whose threads are set
+        import threadpoolctl
+
+        self.description = description
+        self.function = function
+        self.threads = threads
+        self._blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    @property
+    def name(self) -> str:
+        """The first word of the description."""
+        return self.description.split()[0]
+
+    def perform(self, *arguments: Any) -> None:
+        """Call `fastgan.step.perform`."""
+        with self._blas.limit(limits=self.threads):
+            self.function(*arguments)
+
+    def ready(self) -> bool:
+        """Whether the first call is quick, because nothing is left to compile."""
+        from fastgan.compiled import is_cached
+
+        signatures = getattr(self.function, "signatures", True)
+        return bool(signatures) or is_cached(self.function)
 
 
 def choose_backend(name: str, threads: int) -> Backend:
@@ -50,16 +68,16 @@ def choose_backend(name: str, threads: int) -> Backend:
         raise UserError(f"backend is {name!r}{nearest(name, NAMES)}; it must be one of {', '.join(NAMES)}")
     if name == "cuda":
         raise UserError(f"backend is 'cuda' but {cuda_problem()}; use backend = 'cpu'")
-    limit_threads(threads)
     plural = "thread" if threads == 1 else "threads"
     if name == "numpy":
-        return Backend("numpy", f"numpy ({np.__version__}, {threads} {plural})", _interpreted(), lambda: True)
+        from fastgan.step import perform
+
+        return Backend(f"numpy ({np.__version__}, {threads} {plural})", perform, threads)
     import numba
 
-    perform = _compiled_perform()
     reason = f" - {cuda_problem()}" if name == "auto" else ""
     description = f"cpu (numba {numba.__version__}, {threads} {plural}){reason}"
-    return Backend("cpu", description, perform, functools.partial(_is_ready, perform))
+    return Backend(description, _compiled_perform(), threads)
 
 
 def cuda_problem() -> str:
@@ -72,20 +90,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def limit_threads(threads: int) -> None:
-    """Set the threads of every BLAS in the process: NumPy's, and SciPy's, which compiled code calls."""
-    import scipy.linalg.cython_blas  # noqa: F401, loads the BLAS whose threads are set
-    import threadpoolctl
-
-    threadpoolctl.threadpool_limits(threads, user_api="blas")
-
-
-def _interpreted() -> Callable[..., None]:
-    from fastgan.step import perform
-
-    return perform
-
-
 @functools.cache
 def _compiled_perform() -> Any:
     """One dispatcher a process: every GAN shares what is compiled."""
@@ -93,9 +97,3 @@ def _compiled_perform() -> Any:
     from fastgan.compiled import compiled
 
     return compiled(step.entry, parts=[*vars(networks), *vars(step)])
-
-
-def _is_ready(dispatcher: Any) -> bool:
-    from fastgan.compiled import is_cached
-
-    return bool(dispatcher.signatures) or is_cached(dispatcher)

@@ -22,7 +22,7 @@ from fastgan.settings import Settings
 if TYPE_CHECKING:
     from fastgan.generator import Generator
     from fastgan.networks import Network
-    from fastgan.step import Gan
+    from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
 
@@ -38,36 +38,44 @@ def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> 
     _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
 
 
-def save_checkpoint(gan: Gan, settings: Settings, spec: DataSpec, path: str | Path, recipe: str = "") -> None:
-    """Write all that the next step depends on: both players, their optimisers' state and the step."""
-    tensors: Tensors = {"clock": gan.clock}
-    for player in _PLAYERS:
-        net: Network = getattr(gan, player)
-        tensors |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
-    _write(path, "checkpoint", tensors, settings, spec, gan.n_classes, recipe)
+def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "") -> None:
+    """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest."""
+    spec, n_classes = trainer.dataset.spec, trainer.n_classes
+    tensors = _buffers(trainer)
+    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, trainer.dataset.digest())
 
 
-def restore(gan: Gan, tensors: Tensors, path: str | Path) -> None:
-    """Put a checkpoint's arrays into a `Gan` built from the same settings."""
-    same_units = all(
-        np.array_equal(tensors[f"data.{name}"], getattr(gan, name)) for name in ("scale", "shift")
-    )
-    if not same_units:
-        raise UserError(f"{path} was trained on other data than these; resume with the same data")
-    buffers = {"clock": gan.clock}
-    for player in _PLAYERS:
-        net: Network = getattr(gan, player)
-        buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
+def restore(trainer: Trainer, stored: Stored) -> None:
+    """Put a checkpoint's arrays into a trainer of the same settings and data; `UserError` if they differ."""
+    if stored.kind != "checkpoint":
+        raise UserError(f"{stored.path} holds a generator alone; resume from a checkpoint")
+    if stored.n_classes != trainer.n_classes:
+        raise UserError(
+            f"{stored.path} was trained with {stored.n_classes} classes but these data have {trainer.n_classes}; "
+            "resume with the same data and labels"
+        )
+    if stored.digest != trainer.dataset.digest():
+        raise UserError(f"{stored.path} was trained on other data than these; resume with the same data")
+    buffers = _buffers(trainer)
     for name, buffer in buffers.items():
-        stored = tensors.get(name)
-        if stored is None or stored.shape != buffer.shape or stored.dtype != buffer.dtype:
-            found = "missing" if stored is None else f"{stored.dtype} {stored.shape}"
+        tensor = stored.tensors.get(name)
+        if tensor is None or tensor.shape != buffer.shape or tensor.dtype != buffer.dtype:
+            found = "missing" if tensor is None else f"{tensor.dtype} {tensor.shape}"
             raise UserError(
-                f"{path}: {name} is {found}, expected {buffer.dtype} {buffer.shape}; "
+                f"{stored.path}: {name} is {found}, expected {buffer.dtype} {buffer.shape}; "
                 "the file was changed after it was written"
             )
     for name, buffer in buffers.items():
-        buffer[...] = tensors[name]
+        buffer[...] = stored.tensors[name]
+
+
+def _buffers(trainer: Trainer) -> Tensors:
+    """The arrays that change from step to step, by their names in a checkpoint."""
+    buffers: Tensors = {"clock": trainer.gan.clock}
+    for player in _PLAYERS:
+        net: Network = getattr(trainer.gan, player)
+        buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
+    return buffers
 
 
 def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:
@@ -93,6 +101,7 @@ class Stored:
                 json.loads(metadata["data"]), tensors["data.scale"], tensors["data.shift"]
             )
             self.recipe = metadata.get("recipe", "")
+            self.digest = metadata.get("data_digest", "")
             _check_arrays(tensors, self.spec)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
@@ -124,6 +133,7 @@ def _write(
     spec: DataSpec,
     n_classes: int,
     recipe: str,
+    digest: str = "",
 ) -> None:
     from safetensors.numpy import save
 
@@ -135,6 +145,7 @@ def _write(
         "n_classes": str(n_classes),
         "data": json.dumps(spec.to_metadata()),
         "recipe": recipe,
+        "data_digest": digest,
     }
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}

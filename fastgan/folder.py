@@ -68,9 +68,8 @@ class Writer:
         from fastgan.checkpoint import save_checkpoint, save_generator
 
         text = recipes.to_toml(self.recipe)
-        spec = trainer.dataset.spec
         save_generator(trainer.generator, self.folder / GENERATOR, text)
-        save_checkpoint(trainer.gan, trainer.settings, spec, self.folder / CHECKPOINT, text)
+        save_checkpoint(trainer, self.folder / CHECKPOINT, text)
 
     def draw_samples(self, trainer: Trainer) -> None:
         """Draw ``samples/epoch-0010.png``; every picture shows the same latent vectors."""

@@ -60,6 +60,8 @@ class GAN(Settings):
     ) -> Self:
         """Train on X; called again, train on. A bar shows progress on a terminal.
 
+        The first X decides the scaling, and how many steps an epoch of `decay_epochs` has.
+
         Parameters
         ----------
         X : (rows, width) numbers, (rows, height, width[, 3]) images, or a `Dataset`. uint8 stays uint8 in memory
@@ -102,7 +104,7 @@ class GAN(Settings):
     def save_checkpoint(self, path: str | Path) -> None:
         """Write all that the next step depends on, for `resume`."""
         trainer = self._fitted()
-        checkpoint.save_checkpoint(trainer.gan, trainer.settings, trainer.dataset.spec, path)
+        checkpoint.save_checkpoint(trainer, path)
 
     def resume(self, path: str | Path, X: ArrayLike | Dataset, y: ArrayLike | None = None) -> Self:
         """Take up a training where `save_checkpoint` left it: further steps give the same bytes as without the stop.
@@ -113,7 +115,7 @@ class GAN(Settings):
         stored.check_settings(Settings.of(self))
         before, self._trainer = self._trainer, None
         try:
-            checkpoint.restore(self._prepare(X, y).gan, stored.tensors, path)
+            checkpoint.restore(self._prepare(X, y), stored)
         except UserError:
             self._trainer = before
             raise

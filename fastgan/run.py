@@ -95,7 +95,7 @@ def train_run(
     dataset = load_data(recipe)
     if recipe.data.path:
         recipe.data.path = os.path.abspath(recipe.data.path)
-    trainer = Trainer(recipe.gan, dataset)
+    trainer = Trainer(recipe.gan, dataset, keep_history=False)
     if resume and (folder / CHECKPOINT).exists():
         _restore(trainer, recipe, folder / CHECKPOINT)
     last = recipe.run.steps or recipe.run.epochs * trainer.steps_per_epoch
@@ -160,7 +160,7 @@ def _restore(trainer: Trainer, recipe: Recipe, path: Path) -> None:
             f"{path} was trained on other data ({'; '.join(changed)}); "
             "resume with the same, or start a new training"
         )
-    restore(trainer.gan, stored.tensors, path)
+    restore(trainer, stored)
 
 
 @contextlib.contextmanager

@@ -61,7 +61,12 @@ class Settings:
     init: str = knob("model", "he", "initial weights", choices=("he", "glorot", "normal"))
     init_std: float = knob("model", 0.02, "standard deviation for init = normal", above=0.0)
 
-    loss: str = knob("training", "bce", "adversarial loss", choices=LOSSES)
+    loss: str = knob(
+        "training",
+        "bce",
+        "adversarial loss; wasserstein has no bound on the critic's slope yet, so it may swing",
+        choices=LOSSES,
+    )
     update: str = knob(
         "training",
         "separate",

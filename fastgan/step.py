@@ -24,7 +24,8 @@ from fastgan_kernels import (
     uniform,
 )
 
-# Columns of the per-step statistics: for the discriminator on real rows, on fake rows, and for the generator.
+# Columns of the per-step statistics: for the discriminator on real rows, on fake rows (in its last critic step), and
+# for the generator.
 STATISTICS = (
     "d_loss_real",
     "d_real",

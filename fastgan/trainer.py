@@ -47,6 +47,7 @@ class Trainer:
     settings : checked here
     dataset : its labels, if any, make the GAN an AC-GAN
     own_loop : the caller gives one batch at a time, so that `dataset` may be smaller than one
+    keep_history : keep the statistics of every step, 36 bytes each
 
     Raises
     ------
@@ -54,7 +55,9 @@ class Trainer:
         If a setting is impossible, alone or for these data, or the backend cannot be had.
     """
 
-    def __init__(self, settings: Settings, dataset: Dataset, *, own_loop: bool = False):
+    def __init__(
+        self, settings: Settings, dataset: Dataset, *, own_loop: bool = False, keep_history: bool = True
+    ):
         settings.check()
         if own_loop and settings.decay_epochs:
             raise UserError(
@@ -70,6 +73,7 @@ class Trainer:
         self.generator = Generator(settings, dataset.spec, self.n_classes, self.gan.generator.params)
         self.stopped = False
         self._history: list[np.ndarray] = []
+        self._keep_history = keep_history
         self._chunk = 1
 
     @property
@@ -121,7 +125,8 @@ class Trainer:
         fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
         self._check_weights()
-        self._history.append(statistics)
+        if self._keep_history:
+            self._history.append(statistics)
         return statistics
 
     def _call(self, action: int, x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from fastgan.backends import choose_backend
 from fastgan.errors import UserError
@@ -72,7 +73,8 @@ def test_the_choice_is_said_aloud():
 
 
 def test_every_gan_of_a_process_shares_what_is_compiled():
-    assert choose_backend("cpu", 1).perform is choose_backend("auto", 2).perform
+    one, other = choose_backend("cpu", 1), choose_backend("auto", 2)
+    assert one.function is other.function
 
 
 def test_a_backend_that_cannot_be_had_is_an_error():
@@ -80,3 +82,15 @@ def test_a_backend_that_cannot_be_had_is_an_error():
         choose_backend("cuda", 1)
     with pytest.raises(UserError, match=r"^backend is 'numpi' \(did you mean 'numpy'\?\); it must be one of"):
         choose_backend("numpi", 1)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_the_threads_of_others_are_left_alone(make_trainer, backend):
+    def threads():
+        return {library["filepath"]: library["num_threads"] for library in threadpoolctl.threadpool_info()}
+
+    choose_backend(backend, 1)  # loads every BLAS
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = threads()
+        make_trainer(backend=backend, threads=1).train(1)
+        assert threads() == before

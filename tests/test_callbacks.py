@@ -64,11 +64,11 @@ def test_a_resumed_run_has_the_same_rows(make_trainer, tmp_path):
     whole.train(24, [Metrics(tmp_path / "whole.jsonl", 4)])
     path, saved = tmp_path / "parts.jsonl", tmp_path / "c.safetensors"
     first.train(12, [Metrics(path, 4)])
-    checkpoint.save_checkpoint(first.gan, first.settings, first.dataset.spec, saved)
+    checkpoint.save_checkpoint(first, saved)
     first.train(7, [Metrics(path, 4)])
     with open(path, "a") as file:
         file.write('{"step": 23, "epo')
-    checkpoint.restore(second.gan, checkpoint.Stored(saved).tensors, saved)
+    checkpoint.restore(second, checkpoint.Stored(saved))
     second.train(12, [Metrics(path, 4)])
     assert without_speed(path) == without_speed(tmp_path / "whole.jsonl")
     assert all(json.loads(line) for line in path.read_text().splitlines())

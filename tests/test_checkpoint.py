@@ -1,5 +1,6 @@
 """Files that were damaged, swapped, edited, or come from elsewhere: each is one line, never a traceback."""
 
+import dataclasses
 import json
 import re
 
@@ -24,7 +25,7 @@ def trainer(make_trainer):
 @pytest.fixture
 def path(trainer, tmp_path):
     path = tmp_path / "c.safetensors"
-    checkpoint.save_checkpoint(trainer.gan, trainer.settings, trainer.dataset.spec, path, "the recipe")
+    checkpoint.save_checkpoint(trainer, path, "the recipe")
     return path
 
 
@@ -190,22 +191,35 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(make_trainer, state_of, 
     with pytest.raises(
         UserError, match=f"^[^\n]*: {name} is [^\n]*; the file was changed after it was written$"
     ):
-        checkpoint.restore(other.gan, checkpoint.Stored(path).tensors, path)
+        checkpoint.restore(other, checkpoint.Stored(path))
     assert state_of(other) == before
 
 
 def test_a_generator_is_no_checkpoint(trainer, make_trainer, tmp_path):
     trainer.generator.save(tmp_path / "g")
-    with pytest.raises(UserError, match=r"clock is missing"):
-        checkpoint.restore(
-            make_trainer("bytes", classes=3).gan, checkpoint.Stored(tmp_path / "g").tensors, tmp_path / "g"
-        )
+    with pytest.raises(UserError, match=r"holds a generator alone; resume from a checkpoint$"):
+        checkpoint.restore(make_trainer("bytes", classes=3), checkpoint.Stored(tmp_path / "g"))
 
 
 def test_other_data_than_the_checkpoints(make_trainer, path):
     other = make_trainer("bytes", classes=3, rows=20)  # of another range, and so another scale
     with pytest.raises(UserError, match=r"was trained on other data than these; resume with the same data$"):
-        checkpoint.restore(other.gan, checkpoint.Stored(path).tensors, path)
+        checkpoint.restore(other, checkpoint.Stored(path))
+
+
+@pytest.mark.parametrize("part", ["array", "labels"])
+def test_other_data_of_the_same_range(make_trainer, path, part):
+    other = make_trainer("bytes", classes=3)
+    changed = getattr(other.dataset, part).copy()
+    changed[[0, -1]] = changed[[-1, 0]] if part == "array" else (changed[[0, -1]] + 1) % 3
+    other.dataset = dataclasses.replace(other.dataset, **{part: changed})
+    with pytest.raises(UserError, match=r"was trained on other data than these; resume with the same data$"):
+        checkpoint.restore(other, checkpoint.Stored(path))
+
+
+def test_other_classes_than_the_checkpoints(make_trainer, path):
+    with pytest.raises(UserError, match=r"was trained with 3 classes but these data have 0; resume with"):
+        checkpoint.restore(make_trainer("bytes"), checkpoint.Stored(path))
 
 
 def test_other_settings_than_the_checkpoints(trainer, path):

@@ -183,7 +183,7 @@ RESUME = [
     (["truncated", "--epochs", "2"], "checkpoint.safetensors is no safetensors file, or is cut short"),
     (["foreign", "--epochs", "2"], "is a safetensors file of another program"),
     (["newer", "--epochs", "2"], "has format version 9 but this fastgan reads up to 1"),
-    (["generator_only", "--epochs", "2"], "clock is missing"),
+    (["generator_only", "--epochs", "2"], "holds a generator alone; resume from a checkpoint"),
 ]
 SAMPLING = [
     (["sample", "missing"], "missing does not exist"),

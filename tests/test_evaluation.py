@@ -9,16 +9,16 @@ import pytest
 from fastgan.classifier import NO_LABELS, build_classifier, train_classifier, train_steps
 from fastgan.data import load_dataset, load_test_split
 from fastgan.data.dataset import Dataset, DataSpec
+from fastgan.data.synthetic import draw_chain, draw_mixture
 from fastgan.errors import UserError
 from fastgan.evaluation import evaluate, format_report
 from fastgan.evaluation.images import precision_recall
 from fastgan.evaluation.marginals import evaluate_marginals
 from fastgan.evaluation.measures import real_pair
-from fastgan.evaluation.modes import draw_mixture, mode_coverage
+from fastgan.evaluation.modes import mode_coverage
 from fastgan.evaluation.tokens import (
     chain_entropy,
     chain_measures,
-    draw_chain,
     draw_independent,
     mode_collapse_score,
     ngram_divergence,

@@ -271,7 +271,7 @@ def test_a_resume_that_cannot_be_leaves_the_gan_as_it_was(tmp_path):
         (gan, X * 2, None, "was trained on other data than these; resume with the same data"),
         (gan, X[:, :2], None, "was trained on other data than these; resume with the same data"),
         (gan, X[:4], None, "batch_size is 16 but X has 4 rows"),
-        (gan, X, Y, "generator.params is float32"),
+        (gan, X, Y, "was trained with 0 classes but these data have 3"),
     ):
         with pytest.raises(UserError, match=f"^[^\n]*{message}"):
             other.resume(tmp_path / "c", x, y)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fastgan.data.dataset import DataSpec
+from fastgan.errors import UserError
 from fastgan.pictures import curves, draw_samples, marginals, sample_grid, scatter, tokens
 from fastgan.step import STATISTICS
 
@@ -192,6 +193,6 @@ def test_every_kind_is_drawn_and_the_same_data_gives_the_same_bytes(tmp_path, of
 def test_a_picture_that_cannot_be_written_leaves_the_old_one_alone(tmp_path):
     target = tmp_path / "taken.png"
     target.mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match=r"taken\.png cannot be written"):
         scatter(np.zeros((3, 2)), np.zeros((3, 2)), target)
     assert [path.name for path in tmp_path.iterdir()] == ["taken.png"]

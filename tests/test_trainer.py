@@ -54,8 +54,8 @@ def test_a_resumed_training_gives_the_same_bytes(make_trainer, state_of, tmp_pat
     whole.train(25)
     before.train(13)
     path = tmp_path / "c.safetensors"
-    checkpoint.save_checkpoint(before.gan, before.settings, before.dataset.spec, path)
-    checkpoint.restore(after.gan, checkpoint.Stored(path).tensors, path)
+    checkpoint.save_checkpoint(before, path)
+    checkpoint.restore(after, checkpoint.Stored(path))
     assert state_of(after) == state_of(before)
     assert after.step == 13
     after.train(12)
@@ -69,7 +69,7 @@ def test_saving_and_sampling_between_steps_change_no_byte(make_trainer, state_of
 
     def look(trainer):
         trainer.generator.sample(10)
-        checkpoint.save_checkpoint(trainer.gan, trainer.settings, trainer.dataset.spec, tmp_path / "c")
+        checkpoint.save_checkpoint(trainer, tmp_path / "c")
 
     plain.train(10)
     watched.train(10, [Every(1, look)])
@@ -104,7 +104,7 @@ def test_divergence_is_one_line_and_spares_the_checkpoint(make_trainer, tmp_path
     )
 
     def save(trainer):
-        checkpoint.save_checkpoint(trainer.gan, trainer.settings, trainer.dataset.spec, path)
+        checkpoint.save_checkpoint(trainer, path)
 
     save(trainer)
     good = path.read_bytes()

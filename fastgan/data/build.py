@@ -15,6 +15,9 @@ from fastgan.data.scaling import SCALINGS, choose_scaling
 from fastgan.data.scan import check_range, column_ranges
 from fastgan.errors import UserError, nearest
 
+LEAST_SPREAD = 1e-4
+"""Of a column's distance from zero: with less, float32 leaves fewer than some 1,600 different values."""
+
 READ_BELOW = 64 << 20
 """Bytes. Memory maps under this are read and converted, so that the compiled step meets few dtypes."""
 
@@ -99,6 +102,7 @@ def build(
             low = np.minimum(low, 0)  # black is 0, also where no picture has it
     else:
         low, high = np.full(array.shape[1], raw.low), np.full(array.shape[1], raw.high)
+    _check_precision(low, high, name, raw.columns)
     if kind == "tokens":
         _check_tokens(array, raw.vocabulary, name)
         meant = scaling in ("auto", "none")
@@ -200,3 +204,15 @@ def _kind_of(raw: Raw, array: np.ndarray, image_shape: tuple[int, ...], name: st
     if image_shape:
         return "image"
     return "points" if array.shape[1] == 2 and array.dtype.kind == "f" and not raw.columns else "table"
+
+
+def _check_precision(low: np.ndarray, high: np.ndarray, name: str, columns: tuple[str, ...]) -> None:
+    """Refuse a column that varies, but too little for its distance from zero: float32 would round that away."""
+    spread, centre = (high - low) / 2, np.abs(high + low) / 2
+    lost = (spread > centre * 2.0**-48) & (spread < centre * LEAST_SPREAD)
+    if lost.any():
+        column = int(np.argmax(lost))
+        raise UserError(
+            f"{name}: column {columns[column] if columns else column} reaches from {low[column]:.10g} to "
+            f"{high[column]:.10g}, too narrow a range so far from zero for float32; subtract its least value first"
+        )

@@ -27,9 +27,14 @@ def make_grid(rows: int, seed: int, *, side: int = 5, spacing: float = 2.0, std:
 def _make_mixture(centres: np.ndarray, std: float, rows: int, seed: int) -> Raw:
     require(std > 0, f"std = {std}, expected more than 0")
     rng = np.random.default_rng(seed)
-    n = rows or 100_000
-    points = centres[rng.integers(len(centres), size=n)] + std * rng.standard_normal((n, 2))
+    points = draw_mixture(centres, std, rows or 100_000, rng)
     return Raw(points.astype(np.float32), kind="points", truth={"centres": centres, "std": std})
+
+
+def draw_mixture(centres: np.ndarray, std: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw (count, d) float64 rows from equal Gaussians at `centres` (k, d)."""
+    rows = centres[rng.integers(len(centres), size=count)]
+    return rows + std * rng.standard_normal(rows.shape)
 
 
 def make_sequences(rows: int, seed: int, *, length: int = 8, bits: int = 16) -> Raw:
@@ -64,13 +69,24 @@ def make_tokens(
     initial, *transition = (_sparse_distribution(rng, vocabulary, branches) for _ in range(vocabulary + 1))
     truth = {"initial": initial, "transition": np.array(transition)}
 
-    rng = np.random.default_rng(seed)
-    sentences = np.empty((rows or 20_000, length), np.uint8)
-    following = initial
-    for position in range(length):
-        sentences[:, position] = _draw(rng, following, len(sentences))
-        following = truth["transition"][sentences[:, position]]
+    shape = (rows or 20_000, length)
+    sentences = draw_chain(initial, truth["transition"], shape, np.random.default_rng(seed))
     return Raw(sentences, kind="tokens", vocabulary=vocabulary, low=0, high=vocabulary - 1, truth=truth)
+
+
+def draw_chain(
+    initial: np.ndarray, transition: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Draw sequences of `shape` (count, length), uint8, from a Markov chain of at most 256 tokens.
+
+    `initial` (vocabulary,) and `transition` (vocabulary, vocabulary) hold probabilities.
+    """
+    sequences = np.empty(shape, np.uint8)
+    following = initial
+    for position in range(shape[1]):
+        sequences[:, position] = _draw(rng, following, len(sequences))
+        following = transition[sequences[:, position]]
+    return sequences
 
 
 def _sparse_distribution(rng: np.random.Generator, size: int, nonzero: int) -> np.ndarray:
@@ -82,7 +98,6 @@ def _sparse_distribution(rng: np.random.Generator, size: int, nonzero: int) -> n
 def _draw(rng: np.random.Generator, probabilities: np.ndarray, count: int) -> np.ndarray:
     """Draw `count` outcomes, by the inverse of the cumulative distribution in the last axis."""
     cumulative = probabilities.cumsum(axis=-1)
-    cumulative /= cumulative[
-        ..., -1:
-    ]  # exactly 1 at the end, or rounding would let an impossible token through
+    # Exactly 1 at the end, or rounding would let an impossible token through.
+    cumulative /= cumulative[..., -1:]
     return (cumulative <= rng.random((count, 1))).sum(axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastgan.data.synthetic import draw_mixture
 from fastgan.evaluation.measures import Result, add_measures, side_by_side
 
 SAMPLES = 2500
@@ -27,12 +28,6 @@ def mode_coverage(samples: np.ndarray, centres: np.ndarray, std: float) -> dict[
         "high-quality share": float(good.mean()),
         "reverse KL": float(np.log(len(centres)) + (shares * np.log(shares)).sum()),
     }
-
-
-def draw_mixture(centres: np.ndarray, std: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw (count, d) rows from equal Gaussians at `centres` (k, d)."""
-    rows = centres[rng.integers(len(centres), size=count)]
-    return rows + std * rng.standard_normal(rows.shape)
 
 
 def evaluate_modes(

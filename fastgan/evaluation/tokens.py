@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgan.data.synthetic import draw_chain
 from fastgan.evaluation.measures import Result, add_measures, side_by_side
 
 SAMPLES = 2500
@@ -58,21 +59,6 @@ def chain_entropy(initial: np.ndarray, transition: np.ndarray, length: int) -> f
         total += state @ entr(transition).sum(axis=1)
         state = state @ transition
     return float(total)
-
-
-def draw_chain(
-    initial: np.ndarray, transition: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
-    """Draw sequences of shape (count, length) from a Markov chain."""
-    uniform = rng.random(shape)
-    sequences = np.empty(shape, np.int64)
-    chances = np.broadcast_to(initial, (shape[0], len(initial)))
-    for position in range(shape[1]):
-        cumulative = chances.cumsum(axis=1)
-        # Scaled by the last sum, so that rounding can never point past the last token that is possible.
-        sequences[:, position] = (cumulative <= uniform[:, position, None] * cumulative[:, -1:]).sum(axis=1)
-        chances = transition[sequences[:, position]]
-    return sequences
 
 
 def draw_independent(sequences: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from fastgan.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,14 +60,10 @@ def legend(figure: Figure, axes: Axes, title: str = "") -> None:
 
 
 def save(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
-    """Write a PNG under another name and rename it.
+    """Write a PNG that is whole or not there.
 
     It holds no date and no version, so that the same data gives the same bytes.
     """
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        figure.savefig(unfinished, format="png", dpi=dpi, metadata={"Software": None})
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
+    write_atomically(path, picture.getvalue())

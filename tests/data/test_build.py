@@ -180,3 +180,18 @@ def test_rows_like():
         rows_like(tokens, [[0, 1, 2], [1, 2, 4]])
     with pytest.raises(UserError, match="float64"):
         rows_like(tokens, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("centre", "spread", "held"), [(1.7e9, 100, False), (1.7e9, 1e6, True), (5.0, 0.0, True)]
+)
+def test_a_column_too_narrow_for_its_distance_from_zero(centre, spread, held):
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=50), centre + spread * rng.uniform(-1, 1, 50)], axis=1)
+    if held:
+        assert np.isfinite(from_arrays(x).spec.scale).all()
+    else:
+        with pytest.raises(
+            UserError, match=r"^X: column 1 reaches from 16999.* subtract its least value first$"
+        ):
+            from_arrays(x, name="X")
