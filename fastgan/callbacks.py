@@ -128,12 +128,17 @@ class Metrics(Callback):
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Rows of a ``metrics.jsonl``; none if it does not exist, and without a last line left unfinished."""
+    """Rows of a ``metrics.jsonl``; none if it does not exist, and none from the first damaged line on."""
+    from fastgan.step import STATISTICS
+
     rows = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 break
+            if not (isinstance(row, dict) and {"step", *STATISTICS} <= row.keys()):
+                break
+            rows.append(row)
     return rows

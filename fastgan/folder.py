@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +51,25 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"{folder} cannot be written to; give another --out")
 
 
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other training out of `folder`; the lock ends with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{folder} is being trained in by another process; give another --out") from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
     written = [f".{name}.[0-9]*" for name in (RECIPE, METRICS, CURVES, CHECKPOINT, GENERATOR)]
@@ -73,20 +95,26 @@ class Writer:
 
     def draw_samples(self, trainer: Trainer) -> None:
         """Draw ``samples/epoch-0010.png``; every picture shows the same latent vectors."""
+        epoch = trainer.step / trainer.steps_per_epoch
+        name = f"epoch-{int(epoch):04d}" if epoch == int(epoch) else f"step-{trainer.step:07d}"
+        path = self.folder / SAMPLES / f"{name}.png"
+        with _unharmed(path):
+            self._draw_samples(trainer, path)
+
+    def _draw_samples(self, trainer: Trainer, path: Path) -> None:
         from fastgan.pictures import draw_samples
 
         dataset, classes = trainer.dataset, trainer.n_classes
-        labels = None
-        if classes:
-            labels = np.repeat(np.arange(classes), self.recipe.run.samples_per_class)
+        labels = np.repeat(np.arange(classes), self.recipe.run.samples_per_class) if classes else None
         count = SAMPLES_WITHOUT_CLASSES if dataset.spec.kind == "image" else POINTS
         samples = trainer.generator.sample(
             count if labels is None else len(labels), labels, seed=trainer.settings.seed
         )
-        real = np.asarray(dataset.array[:POINTS]).astype(dataset.spec.dtype)
-        epoch = trainer.step / trainer.steps_per_epoch
-        name = f"epoch-{int(epoch):04d}" if epoch == int(epoch) else f"step-{trainer.step:07d}"
-        draw_samples(samples, labels, dataset.spec, real, self.folder / SAMPLES / f"{name}.png")
+        # Spread over all rows, for files are often sorted.
+        places = np.linspace(0, len(dataset) - 1, min(POINTS, len(dataset))).astype(np.int64)
+        real = np.asarray(dataset.array[places]).astype(dataset.spec.dtype)
+        path.parent.mkdir(exist_ok=True)
+        draw_samples(samples, labels, dataset.spec, real, path)
 
     def draw_curves(self, trainer: Trainer) -> None:
         """Draw ``losses.png`` from the metrics, which survive a resume."""
@@ -95,4 +123,15 @@ class Writer:
         rows = read_metrics(self.folder / METRICS)
         if rows:
             history = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-            curves(history, self.folder / CURVES, self.recipe.gan.loss)
+            with _unharmed(self.folder / CURVES):
+                curves(history, self.folder / CURVES, self.recipe.gan.loss)
+
+
+@contextlib.contextmanager
+def _unharmed(path: Path) -> Iterator[None]:
+    """Let no picture that cannot be drawn cost a training: one line of warning, and on."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(f"{error}".split()) or type(error).__name__
+        print(f"fastgan: warning: {path} was not drawn: {reason}", file=sys.stderr)

@@ -17,7 +17,17 @@ from fastgan.atomic import write_atomically
 from fastgan.callbacks import Callback, Every, Metrics, Show
 from fastgan.data import Dataset, load_dataset
 from fastgan.errors import UserError
-from fastgan.folder import CHECKPOINT, METRICS, RECIPE, Writer, check_new, make_folder, remove_unfinished
+from fastgan.folder import (
+    CHECKPOINT,
+    GENERATOR,
+    METRICS,
+    RECIPE,
+    Writer,
+    check_new,
+    locked,
+    make_folder,
+    remove_unfinished,
+)
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,23 +106,27 @@ def train_run(
     if recipe.data.path:
         recipe.data.path = os.path.abspath(recipe.data.path)
     trainer = Trainer(recipe.gan, dataset, keep_history=False)
-    if resume and (folder / CHECKPOINT).exists():
-        _restore(trainer, recipe, folder / CHECKPOINT)
-    last = recipe.run.steps or recipe.run.epochs * trainer.steps_per_epoch
-    if trainer.step >= last:
-        raise UserError(
-            f"{folder} is already trained to step {trainer.step} of {last}; give more --epochs or --steps"
-        )
     make_folder(folder)
-    remove_unfinished(folder)
-    write_atomically(folder / RECIPE, recipes.to_toml(recipe).encode())
-    if say:
-        say(trainer, folder)
-    with progress, _stopping(trainer) as received:
-        trainer.compile()
-        started = time.perf_counter()
-        callbacks = _callbacks(Writer(recipe, folder), progress, trainer.steps_per_epoch, received)
-        trainer.train(last - trainer.step, callbacks)
+    with locked(folder):
+        if resume:
+            _restore(trainer, recipe, folder)
+        else:
+            check_new(folder)  # again: another process may have been quicker
+        last = recipe.run.steps or recipe.run.epochs * trainer.steps_per_epoch
+        if trainer.step >= last:
+            raise UserError(
+                f"{folder} is already trained to step {trainer.step}, and {last} were asked for; "
+                "give more --epochs or --steps"
+            )
+        remove_unfinished(folder)
+        write_atomically(folder / RECIPE, recipes.to_toml(recipe).encode())
+        if say:
+            say(trainer, folder)
+        with progress, _stopping(trainer) as received:
+            trainer.compile()
+            started = time.perf_counter()
+            callbacks = _callbacks(Writer(recipe, folder), progress, trainer.steps_per_epoch, received)
+            trainer.train(last - trainer.step, callbacks)
     return Outcome(folder, trainer.step, time.perf_counter() - started, received[0] if received else 0)
 
 
@@ -143,10 +157,20 @@ def _callbacks(writer: Writer, progress: Progress, per_epoch: int, received: lis
     ]
 
 
-def _restore(trainer: Trainer, recipe: Recipe, path: Path) -> None:
-    """Put a checkpoint into the trainer; `UserError` if settings or data are not those it was trained with."""
+def _restore(trainer: Trainer, recipe: Recipe, folder: Path) -> None:
+    """Put a run's checkpoint into the trainer; a run that was killed before its first one begins anew.
+
+    `UserError` if settings or data are not those it was trained with.
+    """
     from fastgan.checkpoint import Stored, restore
 
+    path = folder / CHECKPOINT
+    if not path.exists():
+        if (folder / GENERATOR).exists():
+            raise UserError(
+                f"{folder} holds a generator but no {CHECKPOINT} to go on from; start anew with another --out"
+            )
+        return
     stored = Stored(path)
     stored.check_settings(trainer.settings)
     then = recipes.parse(stored.recipe, recipe.name)

@@ -10,6 +10,7 @@ from fastgan import checkpoint
 from fastgan.callbacks import NEVER, Every, Metrics, Show, read_metrics
 from fastgan.errors import UserError
 from fastgan.progress import make_progress
+from fastgan.step import STATISTICS
 
 
 @pytest.mark.parametrize(
@@ -74,11 +75,13 @@ def test_a_resumed_run_has_the_same_rows(make_trainer, tmp_path):
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-def test_reading_metrics_that_are_not_there_or_cut_short(tmp_path):
+@pytest.mark.parametrize("damage", ['{"st', "{}", "[1]", '{"step": 3}'])
+def test_reading_metrics_that_are_not_there_or_damaged(tmp_path, damage):
     assert read_metrics(tmp_path / "none") == []
+    rows = [{"step": step, **dict.fromkeys(STATISTICS, 0.5)} for step in (1, 2)]
     path = tmp_path / "m.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2}\n{"st')
-    assert read_metrics(path) == [{"step": 1}, {"step": 2}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + damage + "\n" + json.dumps(rows[0]))
+    assert read_metrics(path) == rows
 
 
 def test_metrics_that_cannot_be_written(make_trainer, tmp_path):

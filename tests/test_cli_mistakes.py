@@ -100,7 +100,7 @@ RECIPES = [
     (["recipes", "digit"], "there is no recipe 'digit' (did you mean 'digits'?)"),
     (["recipes", "missing.toml"], "missing.toml cannot be read: No such file"),
     (["train", "missing.toml"], "recipe missing.toml cannot be read: No such file"),
-    (["train", "broken.toml"], "recipe broken: not TOML: "),
+    (["train", "broken.toml"], "recipe broken.toml: not TOML: "),
     (["train", "binary.toml"], "binary.toml is not a text file"),
     (["train", "wrong_key.toml"], "no key 'latent_dims' in [model] (did you mean 'latent_dim'?)"),
     (["train", "wrong_section.toml"], "no section 'modell' (did you mean 'model'?)"),

@@ -5,6 +5,11 @@ import inspect
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted
 
 import fastgan
 from fastgan import GAN, UserError
@@ -46,9 +51,32 @@ def test_a_clone_has_the_settings_and_not_the_training():
     assert "latent_dim=4" in repr(copy)
 
 
+def test_scikit_learn_asks_whether_it_is_fitted():
+    gan = small()
+    with pytest.raises(NotFittedError):
+        check_is_fitted(gan)
+    check_is_fitted(gan.fit(X, steps=1))
+
+
+def test_scikit_learn_draws_it_alone_and_in_a_pipeline():
+    steps = [("scale", StandardScaler()), ("gan", small())]
+    for estimator in (small(), Pipeline(steps)):
+        assert "GAN" in estimator_html_repr(estimator)
+    pipeline = Pipeline(steps).fit(X, gan__steps=2)
+    assert pipeline.named_steps["gan"].stats.steps == 2
+    assert "GAN" in pipeline._repr_html_()
+
+
+def test_it_is_itself_alone():
+    gan, other = small(), small()
+    assert len({gan, other, gan}) == 2
+    assert gan == gan and gan != other
+
+
 def test_before_fit(tmp_path):
     gan = small()
     for attribute in ("history", "stats", "n_classes_", "spec_"):
+        assert not hasattr(gan, attribute)
         with refused("this GAN has not been trained; call fit first"):
             getattr(gan, attribute)
     for call in (
@@ -98,10 +126,10 @@ def test_epochs_and_steps():
     assert small().fit(X, steps=np.int64(4)).stats.steps == 4
     with refused("both epochs and steps were given; give one of them"):
         small().fit(X, epochs=1, steps=1)
-    for epochs in (0, -1, float("nan"), float("inf"), "3"):
+    for epochs in (0, -1, float("nan"), float("inf"), "3", True):
         with refused(f"epochs is {epochs!r}; it must be a number above 0"):
             small().fit(X, epochs=epochs)
-    for steps in (0, -1, 2.5, "3"):
+    for steps in (0, -1, 2.5, "3", True):
         with refused(f"steps is {steps!r}; it must be a whole number of at least 1"):
             small().fit(X, steps=steps)
 
@@ -110,6 +138,10 @@ def test_callbacks():
     seen = []
     small().fit(X, steps=6, callbacks=[Every(3, lambda trainer: seen.append(trainer.step))])
     assert seen == [3, 6]
+    with refused("callbacks holds a function; each must be a fastgan.callbacks.Callback, such as Every"):
+        small().fit(X, steps=1, callbacks=[lambda trainer: None])
+    with refused("callbacks is a Every; it must be a list of fastgan.callbacks.Callback"):
+        small().fit(X, steps=1, callbacks=Every(3, print))
 
 
 # Data
@@ -224,7 +256,7 @@ def test_labels_out_of_the_range_asked_for():
         (dict(batch_size=1), "batch_size is 1; it must be at least 2"),
         (dict(loss="wgan"), "loss is 'wgan'; it must be one of bce, minimax, mse, wasserstein, hinge"),
         (dict(generator=64), "generator is 64; it must be a list of whole numbers"),
-        (dict(generator=[64, 0]), "generator is 0; it must be at least 1"),
+        (dict(generator=[64, 0]), "generator holds 0; each must be at least 1"),
         (dict(backend="cuda"), "backend is 'cuda' but"),
         (dict(latent_dim=2**62), "32281802128991715359 float32 numbers do not fit"),
         (dict(n_classes=-1), "n_classes is -1; it must be at least 0"),
@@ -278,6 +310,13 @@ def test_a_resume_that_cannot_be_leaves_the_gan_as_it_was(tmp_path):
     with pytest.raises(UserError, match=r"was trained with other settings \(latent_dim: 4 -> 6\)"):
         small(latent_dim=6).resume(tmp_path / "c", X)
     assert gan.stats.steps == 1
+
+
+@pytest.mark.parametrize("path", [None, 3, ""], ids=repr)
+def test_what_is_no_path(path):
+    for call in (fastgan.load, lambda given: small().resume(given, X)):
+        with refused(f"path is {path!r}; it must be the path of a file that fastgan wrote"):
+            call(path)
 
 
 def test_a_file_that_cannot_be_written(tmp_path):

@@ -219,6 +219,13 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
     assert "UTF-8" in refusal(recipes.load, tmp_path / "binary.toml")
 
 
+def test_a_wrong_file_is_named_by_its_path(tmp_path: Path):
+    file = tmp_path / "recipe.toml"
+    for text, mistake in (("[run", "not TOML"), ("[run]\nepochs = 0", "epochs is 0")):
+        file.write_text(text)
+        assert refusal(recipes.load, file).startswith(f"recipe {file}: {mistake}")
+
+
 def test_differences_show_old_and_new():
     base = recipes.load("digits")
     other = recipes.override(recipes.override(base, "training.batch_size=128"), "model.generator=[32]")

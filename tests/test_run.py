@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from PIL import Image
 import fastgan
 from fastgan import recipe as recipes
 from fastgan.errors import UserError
+from fastgan.folder import locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
 from fastgan.run import load_run, train_run
 from fastgan.step import STATISTICS
 
-from .commands import STEPS_PER_EPOCH, TINY, tree
+from .commands import STEPS_PER_EPOCH, TINY, process, tree
 
 FILES = {
     "recipe.toml",
@@ -110,3 +112,61 @@ def test_a_divergence_names_its_step_and_leaves_the_last_checkpoint(tmp_path: Pa
     with pytest.raises(UserError, match=r"training diverged at step \d+: .* lower generator_lr"):
         train_run(recipe, tmp_path / "run", Progress())
     assert not list((tmp_path / "run").rglob(".*"))
+
+
+def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
+    """A real second process, while this one holds the folder."""
+    train_run(tiny(), tmp_path / "run", Progress())
+    with locked(tmp_path / "run"):
+        second = process("train", "--resume", tmp_path / "run", "--epochs", 8)
+    assert second.returncode == 2
+    assert second.stderr.endswith("is being trained in by another process; give another --out\n")
+    assert process("train", "--resume", tmp_path / "run", "--epochs", 5).returncode == 0
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    (folder / "samples" / "epoch-0002.png").mkdir(parents=True)
+    train_run(tiny(), folder, Progress())
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 1
+    assert warnings[0].startswith(
+        f"fastgan: warning: {folder / 'samples' / 'epoch-0002.png'} was not drawn: "
+    )
+    assert fastgan.load(folder / "checkpoint.safetensors").sample(1).shape == (1, 2)
+
+
+def test_the_samples_folder_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_run(tiny(), folder, Progress())
+    shutil.rmtree(folder / "samples")
+    train_run(load_run_for(folder, epochs=5), folder, Progress(), resume=True)
+    assert (folder / "samples" / "epoch-0005.png").is_file()
+
+
+def load_run_for(folder: Path, epochs: int) -> Recipe:
+    return recipes.override(load_run(folder), f"run.epochs={epochs}")
+
+
+def test_a_trained_generator_is_not_overwritten_for_want_of_a_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_run(tiny(), folder, Progress())
+    (folder / "checkpoint.safetensors").unlink()
+    before = tree(folder)
+    with pytest.raises(
+        UserError, match=r"holds a generator but no checkpoint.safetensors to go on from; start anew"
+    ):
+        train_run(load_run_for(folder, epochs=5), folder, Progress(), resume=True)
+    assert tree(folder) == before
+
+
+def test_pictures_show_rows_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are often sorted: the first rows are no sample of them."""
+    shown = []
+    monkeypatch.setattr("fastgan.pictures.draw_samples", lambda *given: shown.append(given[3]))
+    np.save(tmp_path / "sorted.npy", np.repeat([[-3.0, -3.0], [3.0, 3.0]], 5000, axis=0))
+    recipe = tiny("data.source=file", f"data.path={tmp_path / 'sorted.npy'}", "data.rows=0", "run.steps=1")
+    train_run(recipe, tmp_path / "run", Progress())
+    assert 0.45 < (shown[0] > 0).mean() < 0.55

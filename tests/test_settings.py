@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fastgan_kernels
+from fastgan import networks, settings
 from fastgan.errors import UserError
 from fastgan.recipe import KNOBS, Knob
 from fastgan.settings import Settings, check_fields, checked
@@ -31,7 +33,7 @@ def refusal(knob: Knob, value) -> str:
         check_one(knob, value)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith(f"{knob.name} is ")
+    assert message.startswith((f"{knob.name} is ", f"{knob.name} holds "))
     return message
 
 
@@ -64,7 +66,7 @@ def test_a_wrong_type_is_refused(knob):
         for value in NOT_LISTS:
             assert "a list of whole numbers" in refusal(knob, value)
         for item in ("64", 6.5, None, True):
-            assert "a whole number" in refusal(knob, [64, item])
+            assert refusal(knob, [64, item]) == f"{knob.name} holds {item!r}; each must be a whole number"
 
 
 @EVERY_KNOB
@@ -89,6 +91,12 @@ def test_every_number_knob_has_a_lower_limit(knob):
         assert knob.field.metadata["least"] is not None or knob.field.metadata["above"] is not None
 
 
+def test_the_names_are_those_that_the_code_behind_them_knows():
+    assert settings.ACTIVATIONS == tuple(fastgan_kernels.ACTIVATIONS)
+    assert settings.LOSSES == tuple(fastgan_kernels.ROLES)
+    assert settings.OPTIMISERS == tuple(networks.OPTIMISERS)
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
 def test_whole_numbers_of_numpy_become_int(kind):
     settings = Settings(batch_size=kind(32), generator=np.array([3, 5], dtype=kind))
@@ -109,7 +117,7 @@ def test_a_whole_number_does_for_a_float_knob():
 def test_any_width_below_one_is_refused_anywhere(width, place):
     widths = [4, 4, 4]
     widths.insert(place, width)
-    assert f"generator is {width}; it must be at least 1" == refusal(KNOBS["generator"], widths)
+    assert f"generator holds {width}; each must be at least 1" == refusal(KNOBS["generator"], widths)
 
 
 @given(
@@ -120,7 +128,7 @@ def test_any_value_is_kept_or_refused_in_one_line(value):
         try:
             check_one(knob, value)
         except UserError as error:
-            assert str(error).startswith(f"{knob.name} is ")
+            assert str(error).startswith((f"{knob.name} is ", f"{knob.name} holds "))
             assert len(str(error).splitlines()) == 1
 
 
