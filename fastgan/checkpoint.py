@@ -163,6 +163,8 @@ def _in_order(content: bytes) -> bytes:
 def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
+    if not (isinstance(path, str | Path) and str(path)):
+        raise UserError(f"path is {path!r}; it must be the path of a file that fastgan wrote")
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}

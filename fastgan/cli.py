@@ -115,7 +115,9 @@ def sample(
         Path, typer.Argument(metavar="RUN", show_default=False, help="A run's folder, or its generator file.")
     ],
     n: Annotated[str, typer.Option("-n", metavar="N", help="Samples to draw.")] = "100",
-    label: Annotated[Text, typer.Option(metavar="K", help="Class to draw; any if left out.")] = None,
+    label: Annotated[
+        Text, typer.Option(metavar="K", help="Class to draw, by name or number; any if left out.")
+    ] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="The same seed gives the same samples.")] = "0",
     output: Annotated[
         Path, typer.Option("-o", metavar="FILE", help="Name ending in .npy, .csv or .png.")
@@ -125,8 +127,7 @@ def sample(
     from fastgan.export import write_samples
 
     count, number = _whole("-n", n), _whole("--seed", seed)
-    wanted = None if label is None else _whole("--label", label)
-    write_samples(_load_generator(run), count, wanted, number, output)
+    write_samples(_load_generator(run), count, label, number, output)
     typer.echo(f"{count:,} samples in {output}")
 
 
@@ -144,7 +145,7 @@ def evaluate(
     generator = _load_generator(run)
     dataset = load_data(recipe)
     test = load_test_split(recipe.data.source, recipe.data.path)
-    result = evaluate(generator.sample, dataset, test)
+    result = evaluate(generator.sample_classes, dataset, test)
     typer.echo(json.dumps(result, indent=2) if as_json else format_report(result))
 
 

@@ -14,6 +14,10 @@ class UserError(ValueError):
     """
 
 
+class NotFitted(UserError, AttributeError):  # noqa: N818
+    """What needs a training was asked of a GAN without one; so `hasattr` says no, as it does for scikit-learn's own."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to `word`, or an empty string."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

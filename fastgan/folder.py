@@ -107,7 +107,7 @@ class Writer:
         dataset, classes = trainer.dataset, trainer.n_classes
         labels = np.repeat(np.arange(classes), self.recipe.run.samples_per_class) if classes else None
         count = SAMPLES_WITHOUT_CLASSES if dataset.spec.kind == "image" else POINTS
-        samples = trainer.generator.sample(
+        samples = trainer.generator.sample_classes(
             count if labels is None else len(labels), labels, seed=trainer.settings.seed
         )
         # Spread over all rows, for files are often sorted.

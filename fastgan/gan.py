@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -16,14 +16,14 @@ from fastgan import step as actions
 from fastgan.callbacks import Callback, Show
 from fastgan.data import from_arrays, rows_like
 from fastgan.data.dataset import Dataset
-from fastgan.errors import UserError, nearest
-from fastgan.generator import Generator
-from fastgan.settings import Settings
+from fastgan.errors import NotFitted, UserError, nearest
+from fastgan.generator import Generator, Labels
+from fastgan.settings import Settings, is_integer
 from fastgan.stats import Stats
 from fastgan.trainer import Trainer
 
 
-@dataclass
+@dataclass(eq=False)
 class GAN(Settings):
     """A generative adversarial network made of dense layers.
 
@@ -46,6 +46,10 @@ class GAN(Settings):
     (5, 2)
     """
 
+    # A trained GAN is more than its settings, so it equals itself alone, and can be a key.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __post_init__(self) -> None:
         self._trainer: Trainer | None = None
 
@@ -66,7 +70,7 @@ class GAN(Settings):
         ----------
         X : (rows, width) numbers, (rows, height, width[, 3]) images, or a `Dataset`. uint8 stays uint8 in memory
             and is scaled while it is gathered; a memory map is never loaded whole
-        y : (rows,) labels, whole numbers in [0, n_classes) or strings; None trains without classes
+        y : (rows,) labels, whole numbers or strings; None trains without classes
         epochs : passes of ``rows // batch_size`` steps; 10 if neither is given
         steps : steps of both players, instead of epochs
         callbacks : `fastgan.callbacks.Callback`s
@@ -79,21 +83,22 @@ class GAN(Settings):
         if epochs is not None and steps is not None:
             raise UserError("both epochs and steps were given; give one of them")
         if epochs is not None and not (
-            isinstance(epochs, int | float | np.number) and 0 < epochs < float("inf")
+            isinstance(epochs, int | float | np.number)
+            and not isinstance(epochs, bool)
+            and 0 < epochs < float("inf")
         ):
             raise UserError(f"epochs is {epochs!r}; it must be a number above 0")
-        if steps is not None and not (isinstance(steps, int | np.integer) and steps > 0):
+        if steps is not None and not (is_integer(steps) and steps > 0):
             raise UserError(f"steps is {steps!r}; it must be a whole number of at least 1")
+        watchers = _checked_callbacks(callbacks)
         trainer = self._prepare(X, y)
         if steps is None:
             steps = max(1, round((10 if epochs is None else epochs) * trainer.steps_per_epoch))
         with self._bar() as bar:
-            trainer.train(steps, [Show(bar), *callbacks])
+            trainer.train(steps, [Show(bar), *watchers])
         return self
 
-    def sample(
-        self, n: int, labels: int | Sequence[int] | np.ndarray | None = None, seed: int | None = None
-    ) -> np.ndarray:
+    def sample(self, n: int, labels: Labels | None = None, seed: int | None = None) -> np.ndarray:
         """Draw samples (n, width) in the data's own units; see `fastgan.generator.Generator.sample`."""
         return self._fitted().generator.sample(n, labels, seed)
 
@@ -146,7 +151,7 @@ class GAN(Settings):
         statistics = self._perform(actions.TRAIN_GENERATOR, None, None)
         return float(statistics[6] + statistics[8])
 
-    def generate_batch(self, n: int, labels: int | Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+    def generate_batch(self, n: int, labels: Labels | None = None) -> np.ndarray:
         """Fresh samples (n, width) in the data's own units: `sample` under the name that training loops use."""
         return self.sample(n, labels)
 
@@ -183,6 +188,15 @@ class GAN(Settings):
             setattr(self, name, value)
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._trainer is not None
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags  # only scikit-learn calls this
+
+        inputs = InputTags(three_d_array=True)
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), input_tags=inputs)
+
     def _prepare(self, X: ArrayLike | Dataset, y: ArrayLike | None, *, own_loop: bool = False) -> Trainer:
         """The trainer, made from the first data seen; later data must look the same."""
         settings, trainer = Settings.of(self), self._trainer
@@ -211,7 +225,7 @@ class GAN(Settings):
 
     def _fitted(self) -> Trainer:
         if self._trainer is None:
-            raise UserError("this GAN has not been trained; call fit first")
+            raise NotFitted("this GAN has not been trained; call fit first")
         return self._trainer
 
     def _perform(self, action: int, x: ArrayLike | None, y: ArrayLike | None) -> np.ndarray:
@@ -232,6 +246,19 @@ class GAN(Settings):
         from fastgan.progress import make_progress
 
         return make_progress("bar" if sys.stderr.isatty() else "quiet", sys.stderr)
+
+
+def _checked_callbacks(callbacks: Any) -> list[Callback]:
+    kind = "fastgan.callbacks.Callback"
+    if not isinstance(callbacks, Iterable):
+        raise UserError(f"callbacks is {type(callbacks).__name__}; it must be a list of {kind}")
+    callbacks = list(callbacks)
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            raise UserError(
+                f"callbacks holds a {type(each).__name__}; each must be a {kind}, such as Every(100, function)"
+            )
+    return callbacks
 
 
 def load(path: str | Path) -> Generator:

@@ -10,11 +10,14 @@ import numpy as np
 
 from fastgan.build import build_generator
 from fastgan.data.dataset import DataSpec
+from fastgan.data.labels import describe, labels_to_classes
 from fastgan.errors import UserError
 from fastgan.networks import forward
 from fastgan.settings import Settings
 from fastgan.step import STREAMS
 from fastgan_kernels import integers, key_of, normal, uniform
+
+Labels = int | str | Sequence[int] | Sequence[str] | np.ndarray
 
 ROWS_AT_ONCE = 1024
 """Samples are drawn in blocks of this many rows, each with its own random numbers."""
@@ -47,15 +50,14 @@ class Generator:
         self.net = net._replace(params=params)
         self.draws = 0
 
-    def sample(
-        self, n: int, labels: int | Sequence[int] | np.ndarray | None = None, seed: int | None = None
-    ) -> np.ndarray:
+    def sample(self, n: int, labels: Labels | None = None, seed: int | None = None) -> np.ndarray:
         """Draw samples.
 
         Parameters
         ----------
         n : how many
-        labels : classes to show, (n,) or one for all; None draws them at random, if there are classes
+        labels : classes to show, (n,) or one for all, as the data name them: their own numbers or strings; None
+            draws them at random, if there are classes
         seed : the same seed gives the same samples, and the first rows of a longer draw are a shorter one's, up to
             float32 rounding; None draws new ones at every call
 
@@ -68,16 +70,28 @@ class Generator:
         UserError
             If n or seed is negative, or labels do not fit.
         """
+        if labels is None:
+            return self.sample_classes(n, None, seed)
+        if not self.n_classes:
+            raise UserError("labels were given but the generator was trained without; leave them out")
+        classes = labels_to_classes(np.asarray(labels), self.n_classes, self.spec.class_names, "labels hold")
+        return self.sample_classes(n, classes, seed)
+
+    def sample_classes(self, n: int, classes: np.ndarray | None, seed: int | None) -> np.ndarray:
+        """`sample` with classes as numbers from 0, (n,) or (), whatever the data call them."""
         if not isinstance(n, int | np.integer) or n < 0:
             raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
         if seed is not None and not (isinstance(seed, int | np.integer) and 0 <= seed < 2**64):
             raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")
-        wanted = self._check_labels(labels, n)
+        wanted = self._check_classes(classes, n)
         draw = 0
         if seed is None:
             seed, draw = self.settings.seed, self.draws + 1
             self.draws += 1
-        rows = np.empty((n, self.spec.width), self.spec.dtype)
+        try:
+            rows = np.empty((n, self.spec.width), self.spec.dtype)
+        except (MemoryError, ValueError):
+            raise UserError(f"n is {n}, too many to hold in memory; draw fewer at a time") from None
         for block, start in enumerate(range(0, n, ROWS_AT_ONCE)):
             part = slice(start, min(start + ROWS_AT_ONCE, n))
             step = np.array([draw << 32 | block], np.int64)
@@ -89,26 +103,40 @@ class Generator:
         draw = uniform if self.settings.latent == "uniform" else normal
         draw(latent, key, step, _LATENT)
         if self.n_classes and not len(labels):
-            labels = np.empty(n, np.int64)
-            integers(labels, self.n_classes, key, step, _LABELS)
+            labels = self._draw_labels(n, key, step)
         return self.spec.to_data_units(forward(self.net, latent, labels))
 
-    def _check_labels(self, labels: int | Sequence[int] | np.ndarray | None, n: int) -> np.ndarray:
-        """Labels as (n,) int64, or (0,) where they are to be drawn or do not exist."""
-        if labels is None:
-            return np.zeros(0, np.int64)
+    def labels_of(self, n: int, seed: int) -> np.ndarray:
+        """Return the classes (n,) int64 that ``sample(n, seed=seed)`` draws; (0,) for a generator without."""
         if not self.n_classes:
-            raise UserError("labels were given but the generator was trained without; leave them out")
-        wanted = np.asarray(labels)
+            return np.zeros(0, np.int64)
+        starts = range(0, n, ROWS_AT_ONCE)
+        blocks = [
+            self._draw_labels(min(ROWS_AT_ONCE, n - start), key_of(seed), np.array([block], np.int64))
+            for block, start in enumerate(starts)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *blocks])
+
+    def _draw_labels(self, n: int, key: np.ndarray, step: np.ndarray) -> np.ndarray:
+        labels = np.empty(n, np.int64)
+        integers(labels, self.n_classes, key, step, _LABELS)
+        return labels
+
+    def _check_classes(self, wanted: np.ndarray | None, n: int) -> np.ndarray:
+        """Classes as (n,) int64, or (0,) where they are to be drawn or do not exist."""
+        if wanted is None:
+            return np.zeros(0, np.int64)
         if wanted.dtype.kind not in "iu":
-            raise UserError(f"labels are {wanted.dtype}; they must be whole numbers")
+            raise UserError(f"labels are {wanted.dtype}; they must be whole numbers or names of classes")
         if wanted.ndim == 0:
             wanted = np.full(n, wanted)
         if wanted.shape != (n,):
-            raise UserError(f"labels have shape {wanted.shape}; {n} samples need ({n},) or one number")
+            raise UserError(f"labels have shape {wanted.shape}; {n} samples need ({n},) or one label")
         if n and not 0 <= wanted.min() <= wanted.max() < self.n_classes:
-            known = f"0 to {self.n_classes - 1}"
-            raise UserError(f"labels reach from {wanted.min()} to {wanted.max()}; the classes are {known}")
+            reach = f"labels reach from {wanted.min()} to {wanted.max()}"
+            names = ", ".join(self.spec.class_names)
+            by_name = f", or by name {names}" if names else ""
+            raise UserError(f"{reach}; {describe(self.n_classes, ())}{by_name}")
         return wanted.astype(np.int64)
 
     def save(self, path: str | Path) -> None:

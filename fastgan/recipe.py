@@ -110,14 +110,14 @@ def load(name_or_file: str | Path) -> Recipe:
     """Return the packaged recipe of that name, or the one in a file whose name ends in ``.toml``."""
     text = source_text(name_or_file)
     name = str(name_or_file)
-    return parse(text, Path(name).stem if name.endswith(".toml") else name)
+    return parse(text, Path(name).stem if name.endswith(".toml") else name, name)
 
 
-def parse(text: str, name: str) -> Recipe:
+def parse(text: str, name: str, origin: str = "") -> Recipe:
     """Return the checked recipe that TOML `text` describes; keys it leaves out keep their defaults.
 
-    Raises `UserError`, its line beginning with the recipe's name, for text that is not TOML, an unknown
-    section or key, and an impossible type or value.
+    Raises `UserError`, its line beginning with `origin` (the file it was read from) or else the name, for text
+    that is not TOML, an unknown section or key, and an impossible type or value.
     """
     recipe = Recipe(name)
     try:
@@ -125,7 +125,7 @@ def parse(text: str, name: str) -> Recipe:
             _set_top_level(recipe, key, value)
         check(recipe)
     except UserError as error:
-        raise UserError(f"recipe {name}: {error}") from None
+        raise UserError(f"recipe {origin or name}: {error}") from None
     return recipe
 
 

@@ -58,12 +58,17 @@ class Outcome:
 def load_data(recipe: Recipe) -> Dataset:
     """The data set a recipe names."""
     data, gan = recipe.data, recipe.gan
-    options = {"vocabulary": gan.vocabulary} if gan.vocabulary and data.source in ("tokens", "file") else {}
+    if gan.vocabulary and data.source not in ("tokens", "file"):
+        raise UserError(
+            f"vocabulary is {gan.vocabulary} but data source {data.source!r} has no tokens; leave it out"
+        )
+    options = {"vocabulary": gan.vocabulary} if gan.vocabulary else {}
     return load_dataset(
         data.source,
         data.path,
         rows=data.rows,
         labels=data.labels,
+        n_classes=gan.n_classes,
         scaling=gan.scaling,
         seed=gan.seed,
         options=options,

@@ -15,6 +15,10 @@ ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
+# How a value is refused, and how one of several in a list is.
+IS = "{name} is {value!r}; it must be {expected}"
+HOLDS = "{name} holds {value!r}; each must be {expected}"
+
 
 def knob(
     section: str,
@@ -160,18 +164,19 @@ def checked(name: str, value: Any, hint: Any, knob_field: Field[Any]) -> Any:
     else:
         is_list = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
         _expect(is_list, name, value, "a list of whole numbers, such as [64, 64]")
-        value = tuple(_integer(name, item) for item in value)
+        value = tuple(_integer(name, item, HOLDS) for item in value)
         for item in value:
-            _check_limits(name, item, limits)
+            _check_limits(name, item, limits, HOLDS)
     return value
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Whether `value` is a whole number, of Python or NumPy; true and false are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _integer(name: str, value: Any) -> int:
-    _expect(_is_integer(value), name, value, "a whole number")
+def _integer(name: str, value: Any, refusal: str = IS) -> int:
+    _expect(is_integer(value), name, value, "a whole number", refusal)
     return int(value)
 
 
@@ -185,12 +190,12 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _expect(condition: bool, name: str, value: Any, expected: str) -> None:
+def _expect(condition: bool, name: str, value: Any, expected: str, refusal: str = IS) -> None:
     if not condition:
-        raise UserError(f"{name} is {value!r}; it must be {expected}")
+        raise UserError(refusal.format(name=name, value=value, expected=expected))
 
 
-def _check_limits(name: str, value: float, limits: Mapping[str, Any]) -> None:
+def _check_limits(name: str, value: float, limits: Mapping[str, Any], refusal: str = IS) -> None:
     bounds = (
         ("least", "at least", lambda bound: value >= bound),
         ("above", "above", lambda bound: value > bound),
@@ -199,5 +204,4 @@ def _check_limits(name: str, value: float, limits: Mapping[str, Any]) -> None:
     )
     for key, words, holds in bounds:
         bound = limits[key]
-        if bound is not None and not holds(bound):
-            raise UserError(f"{name} is {value}; it must be {words} {bound}")
+        _expect(bound is None or holds(bound), name, value, f"{words} {bound}", refusal)

@@ -14,7 +14,7 @@ from fastgan.build import build_gan
 from fastgan.callbacks import Callback
 from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
-from fastgan.data.labels import encode_labels
+from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.errors import UserError
 from fastgan.generator import Generator
 from fastgan.settings import Settings
@@ -183,14 +183,8 @@ class Trainer:
             )
         if not self.n_classes:
             raise UserError("y was given but this GAN was trained without labels; leave it out")
-        labels = as_array(y, "y")
-        if labels.dtype.kind in "UO" and all(isinstance(label, str) for label in labels.flat):
-            names = self.dataset.spec.class_names
-            unknown = sorted(set(labels.flat) - set(names))
-            if unknown:
-                known = ", ".join(names) or f"0 to {self.n_classes - 1}"
-                raise UserError(f"y holds the label {str(unknown[0])!r}; the classes are {known}")
-            labels = np.array([names.index(label) for label in labels.flat], np.int64).reshape(labels.shape)
+        names = self.dataset.spec.class_names
+        labels = labels_to_classes(as_array(y, "y"), self.n_classes, names, "y holds the label")
         return encode_labels(labels, rows, self.n_classes, (), "y")[0]
 
     def _check_statistics(self, statistics: np.ndarray) -> None:

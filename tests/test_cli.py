@@ -288,6 +288,22 @@ def test_samples_are_those_of_the_api(
     np.testing.assert_array_equal(np.load("samples.npy"), expected.reshape(3, 8, 8))
 
 
+def test_a_class_is_asked_for_by_the_name_in_the_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flowers.csv").write_text("a,b,label\n" + "1,2.5,1\n3,4,2\n5,1,3\n" * 20)
+    given = ["--data", "flowers.csv", "--set", "data.rows=0", "--steps", "2", "--out", "run"]
+    assert main(["train", str(tiny), *given]) == 0
+    assert "60 rows of 2, 3 classes" in capsys.readouterr().out
+    assert main(["sample", "run", "--label", "3", "-n", "4", "-o", "x.csv"]) == 0
+    header, *rows = Path("x.csv").read_text().splitlines()
+    assert header == "a,b,label" and [row.split(",")[-1] for row in rows] == ["3"] * 4
+    assert main(["sample", "run", "--label", "0"]) == 2
+    assert "--label is '0'; the classes are 1, 2, 3" in capsys.readouterr().err
+    assert main(["evaluate", "run"]) == 0
+
+
 def test_evaluate_prints_a_table_and_the_same_as_json(
     ring_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

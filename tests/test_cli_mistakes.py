@@ -49,7 +49,7 @@ def spoil() -> None:
     np.save("few_rows.npy", rows[:20])
     np.save("objects.npy", np.array([[1.0, None]] * 64, object), allow_pickle=True)
     np.savez("labels.npz", X=rows, y=np.full(64, 10))
-    np.savez("negative.npz", X=rows, y=np.full(64, -1))
+    np.savez("between.npz", X=rows, y=np.full(64, -0.5))
     np.savez("short.npz", X=rows, y=np.zeros(63, np.int64))
     Path("pickle.npz").write_bytes(
         b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93."
@@ -135,11 +135,12 @@ SETTINGS = [
     (["--set", ""], "is not section.key=value"),
     (["--set", "training.batch_size=many"], "batch_size is 'many'; it must be a whole number"),
     (["--set", "model.generator=64"], "generator is 64; it must be a list of whole numbers"),
-    (["--set", "model.generator=[0]"], "generator is 0; it must be at least 1"),
+    (["--set", "model.generator=[0]"], "generator holds 0; each must be at least 1"),
     (["--set", "training.loss=hing"], "loss is 'hing' (did you mean 'hinge'?)"),
     (["--set", "training.loss=hinge", "--set", "training.label_smoothing=0.1"], "label_smoothing is 0.1 but"),
     (["--set", "model.output=softmax"], "output is 'softmax' but the data are not tokens"),
     (["--set", "model.n_classes=3"], "n_classes is 3 but ring has no labels"),
+    (["--set", "data.vocabulary=5"], "vocabulary is 5 but data source 'ring' has no tokens; leave it out"),
     (["--set", "data.source=rings"], "no data source 'rings' (did you mean 'ring'?)"),
     (["--set", "data.labels=first"], "labels 'first': data source 'ring' knows only"),
     (["--out", "tiny.toml"], "tiny.toml is a file; give a folder to --out"),
@@ -159,8 +160,8 @@ DATA = [
     ("ragged.csv", "42"),
     ("nan.npy", "row 40"),
     ("infinity.npy", "row 40"),
-    ("labels.npz", "labels.npz has 11 classes but n_classes is 5"),
-    ("negative.npz", "-1"),
+    ("labels.npz", "label 10 in row 0 (counted from 0), expected 0 to 4"),
+    ("between.npz", "label -0.5 in row 0"),
     ("short.npz", "63"),
     ("pickle.npz", "pickle.npz"),
     ("objects.npy", "objects.npy"),
@@ -192,12 +193,12 @@ SAMPLING = [
     (["sample", "run", "-n", "x"], "-n is 'x'; it must be a whole number"),
     (["sample", "run", "-n", "-1"], "-n is -1; it must be at least 1"),
     (["sample", "run", "-n", "0"], "-n is 0; it must be at least 1"),
-    (["sample", "run", "-n", str(10**14)], "the memory is not enough"),
+    (["sample", "run", "-n", str(10**14)], "too many to hold in memory; draw fewer at a time"),
     (["sample", "run", "--seed", "-1"], "seed is -1; it must be a whole number"),
-    (["sample", "run", "--label", "0"], "--label is 0; this GAN has no classes"),
-    (["sample", "digits", "--label", "10"], "--label is 10; the classes are 0 to 9"),
-    (["sample", "digits", "--label", "-1"], "--label is -1; the classes are 0 to 9"),
-    (["sample", "digits", "--label", "two"], "--label is 'two'; it must be a whole number"),
+    (["sample", "run", "--label", "0"], "--label is '0'; this GAN has no classes"),
+    (["sample", "digits", "--label", "10"], "--label is '10'; the classes are 0 to 9"),
+    (["sample", "digits", "--label", "-1"], "--label is '-1'; the classes are 0 to 9"),
+    (["sample", "digits", "--label", "two"], "--label is 'two'; the classes are 0 to 9"),
     (["sample", "run", "-o", "x.txt"], "x.txt ends in '.txt'; give a name in .npy, .csv or .png"),
     (["sample", "run", "-o", "samples"], "samples ends in 'nothing'; give a name in .npy, .csv or .png"),
     (["sample", "run", "-o", "missing/x.npy"], "missing is no folder"),

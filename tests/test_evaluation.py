@@ -2,6 +2,10 @@
 
 import itertools
 import json
+import pty
+import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from fastgan.errors import UserError
 from fastgan.evaluation import evaluate, format_report
 from fastgan.evaluation.images import precision_recall
 from fastgan.evaluation.marginals import evaluate_marginals
+from fastgan.evaluation.meanings import HIGHER, LOWER, MEANINGS, NEARER, meanings_of
 from fastgan.evaluation.measures import real_pair
 from fastgan.evaluation.modes import mode_coverage
 from fastgan.evaluation.tokens import (
@@ -302,4 +307,43 @@ class TestEvaluate:
             "samples      2,500  2,500",
             "share       0.9877             1",
             "loss                    -",
+            "",
+            f"samples*: {MEANINGS['samples*']}",
         ]
+
+
+class TestMeanings:
+    @staticmethod
+    def every_measure():
+        rng = np.random.default_rng(0)
+        spec = DataSpec("image", 4, "uint8", np.ones(4), np.zeros(4), n_classes=2, image_shape=(2, 2))
+        pictures = Dataset(rng.integers(0, 255, (80, 4)).astype(np.uint8), np.arange(80) % 2, spec)
+        ring, tokens = load_dataset("ring", rows=200), load_dataset("tokens", rows=200)
+        for data in (ring, tokens, pictures, table(rng.standard_normal((80, 3)))):
+            rows = data.array
+            yield from evaluate(lambda n, labels, seed, rows=rows: rows[np.arange(n) % len(rows)], data)
+
+    def test_every_measure_has_its_sentence_and_every_sentence_its_measure(self):
+        measures = list(self.every_measure())
+        assert [name for name in measures if not meanings_of([name])] == []
+        assert set(meanings_of(measures)) == set(MEANINGS)
+
+    @pytest.mark.parametrize("measure", [name for name in MEANINGS if name != "samples*"])
+    def test_a_sentence_says_which_way_is_better(self, measure):
+        assert MEANINGS[measure].endswith((HIGHER, LOWER, NEARER))
+        assert len(f"{measure}: {MEANINGS[measure]}") <= 120
+
+    def test_the_page_lists_them(self):
+        page = Path(__file__).parents[1] / "docs" / "evaluate.md"
+        if not page.parent.is_dir():
+            pytest.skip("the checkout is not here: only the wheel is tested")
+        rows = re.findall(r"^\| `(.*)` \| (.*) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert dict(rows) == MEANINGS
+
+    def test_a_terminal_shows_them_dim(self, monkeypatch):
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        controller, terminal = pty.openpty()
+        with open(terminal, "w") as stdout, open(controller, "rb"):
+            monkeypatch.setattr(sys, "stdout", stdout)
+            report = format_report({"valid": {"generated": 0.5}})
+        assert report.splitlines()[-1] == f"\x1b[2mvalid: {MEANINGS['valid']}\x1b[0m"

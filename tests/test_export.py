@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import fastgan
-from fastgan.data import from_arrays
+from fastgan.data import from_arrays, load_dataset
 from fastgan.errors import UserError
 from fastgan.export import write_samples
 from fastgan.generator import Generator
@@ -46,7 +46,7 @@ def test_npy_holds_the_samples_themselves(numbers: Generator, tmp_path: Path) ->
 
 
 def test_images_keep_their_shape_in_npy(images: Generator, tmp_path: Path) -> None:
-    write_samples(images, 7, 1, 3, tmp_path / "x.npy")
+    write_samples(images, 7, "1", 3, tmp_path / "x.npy")
     rows = np.load(tmp_path / "x.npy")
     assert rows.dtype == np.uint8
     np.testing.assert_array_equal(rows, images.sample(7, 1, seed=3).reshape(7, 5, 4))
@@ -62,18 +62,39 @@ def test_csv_reads_back_to_the_same_float32(numbers: Generator, tmp_path: Path) 
 
 def test_csv_of_whole_numbers_has_no_fractions(images: Generator, tmp_path: Path) -> None:
     write_samples(images, 4, None, 0, tmp_path / "x.csv")
-    values = (tmp_path / "x.csv").read_text().splitlines()[1:]
-    np.testing.assert_array_equal(
-        [[int(v) for v in row.split(",")] for row in values], images.sample(4, seed=0)
-    )
+    header, *lines = (tmp_path / "x.csv").read_text().splitlines()
+    rows = np.array([[int(v) for v in line.split(",")] for line in lines])
+    assert header.split(",")[-1] == "label"
+    np.testing.assert_array_equal(rows[:, :-1], images.sample(4, seed=0))
+    np.testing.assert_array_equal(rows[:, -1], images.labels_of(4, 0))
+
+
+@pytest.mark.parametrize("label", [None, "dog"])
+def test_csv_ends_with_the_names_of_classes_and_reads_back(
+    label: str | None, tmp_path: Path, random: np.random.Generator
+) -> None:
+    names = np.array(["cat, big", "dog"])
+    generator = trained(from_arrays(random.normal(size=(16, 2)), names[np.arange(16) % 2]))
+    write_samples(generator, 40, label, 5, tmp_path / "x.csv")
+    back = load_dataset("file", str(tmp_path / "x.csv"))
+    classes = generator.labels_of(40, 5) if label is None else np.ones(40, int)
+    kept = np.array(back.spec.class_names)[back.labels]
+    np.testing.assert_array_equal(kept, names[classes])
+    np.testing.assert_allclose(back.array, generator.sample(40, classes, seed=5), rtol=1e-6)
+
+
+def test_csv_names_the_labels_apart_from_a_column_called_label(tmp_path: Path) -> None:
+    lines = [f"{i},{i % 3},{i % 2}" for i in range(16)]
+    (tmp_path / "data.csv").write_text("\n".join(["a,label,kind", *lines]))
+    generator = trained(load_dataset("file", str(tmp_path / "data.csv"), labels="kind"))
+    write_samples(generator, 2, None, 0, tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().splitlines()[0] == "a,label,labels"
 
 
 def test_csv_quotes_the_names_of_columns(tmp_path: Path, random: np.random.Generator) -> None:
     names = ["plain", "with, comma", 'with "quotes"']
     with open(tmp_path / "data.csv", "w", newline="") as file:
         csv.writer(file).writerows([names, *random.normal(size=(16, 3)).tolist()])
-    from fastgan.data import load_dataset
-
     generator = trained(load_dataset("file", str(tmp_path / "data.csv")))
     write_samples(generator, 2, None, 0, tmp_path / "x.csv")
     with open(tmp_path / "x.csv", newline="") as file:
@@ -97,12 +118,12 @@ def test_png_is_a_picture_of_something(
         (5, None, "missing/x.npy", "missing is no folder"),
         (5, None, "x.csv/y.csv", "is no folder"),
         (0, None, "x.npy", "-n is 0"),
-        (5, 2, "x.npy", "--label is 2; the classes are 0 to 1"),
-        (5, -1, "x.npy", "--label is -1"),
+        (5, "2", "x.npy", "--label is '2'; the classes are 0 to 1"),
+        (5, "-1", "x.npy", "--label is '-1'"),
     ],
 )
 def test_mistakes_write_nothing(
-    n: int, label: int | None, name: str, expected: str, images: Generator, tmp_path: Path
+    n: int, label: str | None, name: str, expected: str, images: Generator, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=expected):
         write_samples(images, n, label, 0, tmp_path / name)
@@ -120,7 +141,7 @@ def test_the_kinds_of_files_differ_only_in_form(
     images: Generator, tmp_path: Path, make_file: Callable[[str], Path]
 ) -> None:
     rows = np.load(make_file("npy")).reshape(6, -1)
-    np.testing.assert_array_equal(np.loadtxt(make_file("csv"), delimiter=",", skiprows=1), rows)
+    np.testing.assert_array_equal(np.loadtxt(make_file("csv"), delimiter=",", skiprows=1)[:, :-1], rows)
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_callbacks():
     assert seen == [3, 6]
     with refused("callbacks holds a function; each must be a fastgan.callbacks.Callback, such as Every"):
         small().fit(X, steps=1, callbacks=[lambda trainer: None])
-    with refused("callbacks is a Every; it must be a list of fastgan.callbacks.Callback"):
+    with refused("callbacks is Every; it must be a list of fastgan.callbacks.Callback"):
         small().fit(X, steps=1, callbacks=Every(3, print))
 
 
@@ -199,6 +199,22 @@ def test_labels_of_any_kind():
         np.testing.assert_array_equal(batch, numbers.train_on_batch(X[:4], [2, 0, 2, 2]))
 
 
+def test_labels_that_do_not_count_from_0():
+    gan, counted = (small().fit(X, y, steps=3) for y in (Y + 1, Y))
+    assert gan.n_classes_ == 3 and gan.spec_.class_names == ("1", "2", "3")
+    np.testing.assert_array_equal(
+        gan.train_on_batch(X[:4], [3, 1, 2, 3]), counted.train_on_batch(X[:4], [2, 0, 1, 2])
+    )
+    np.testing.assert_array_equal(gan.sample(4, "3", seed=0), counted.sample(4, 2, seed=0))
+    with refused("y holds the label '0'"):
+        gan.train_on_batch(X[:2], [0, 1])
+    gan.fit(X, Y + 1, steps=1)
+    np.testing.assert_array_equal(gan._trainer.dataset.labels, Y)
+    gan.fit(fastgan.data.from_arrays(X, Y + 1), steps=1)
+    with refused("the classes are numbers but this GAN learnt 1, 2, 3"):
+        gan.fit(fastgan.data.from_arrays(X, Y), steps=1)
+
+
 def test_later_rows_are_read_in_the_first_ones_units_and_classes():
     gan, other = (small().fit(X, Y, steps=2) for _ in range(2))
     some = Y < 2  # neither the highest class nor the whole range
@@ -223,7 +239,7 @@ BAD = {
     "words": (X.astype(str), Y, "X: dtype <U32 cannot be learned"),
     "complex": (X.astype(complex), Y, "X: dtype complex128 cannot be learned"),
     "ragged": ([[1, 2], [3]], None, "X: not an array; expected rows of equal width"),
-    "label below": (X, Y - 1, "X: label -1 in row 0"),
+    "too many labels": (X, np.arange(96), "X: 96 different labels in 96 rows"),
     "label between": (X, Y + 0.5, "X: label 0.5 in row 0"),
     "few labels": (X, Y[:5], "X: labels of shape (5,), expected one a row, (96,)"),
     "matrix of labels": (X, Y[:, None], "X: labels of shape (96, 1), expected one a row"),
@@ -243,7 +259,7 @@ def test_data_that_cannot_be_learned(bad):
 def test_labels_out_of_the_range_asked_for():
     with refused("X: label 2 in row 2 (counted from 0), expected 0 to 1"):
         small(n_classes=2).fit(X, Y, steps=1)
-    with refused("X: n_classes = 3 but no labels"):
+    with refused("n_classes is 3 but X has no labels"):
         small(n_classes=3).fit(X, steps=1)
 
 

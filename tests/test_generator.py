@@ -1,6 +1,7 @@
 """Samples from a generator: units, labels, seeds; and the file it lives in."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import fastgan
 from fastgan import generator as module
 from fastgan.errors import UserError
 from fastgan.generator import Generator
+
+from .small_gan import small
 
 KINDS = pytest.mark.parametrize("kind", ["numbers", "bytes", "tokens"])
 
@@ -77,6 +80,28 @@ def test_labels(trained):
     assert generator.sample(0, 1).shape == (0, 3)
 
 
+def test_labels_by_name(trained):
+    generator = trained(classes=3)
+    generator.spec = replace(generator.spec, class_names=("setosa", "versicolor", "virginica"))
+    by_name = generator.sample(3, ["virginica", "setosa", "virginica"], seed=0)
+    np.testing.assert_array_equal(by_name, generator.sample(3, [2, 0, 2], seed=0))
+    np.testing.assert_array_equal(generator.sample(3, "1", seed=0), generator.sample(3, "versicolor", seed=0))
+    with pytest.raises(
+        UserError, match=r"'virginca' \(did you mean 'virginica'\?\); the classes are setosa, v"
+    ):
+        generator.sample(3, "virginca")
+    with pytest.raises(UserError, match="the classes are 0 to 2, or by name setosa, versicolor, virginica"):
+        generator.sample(3, 3)
+
+
+def test_the_labels_that_a_draw_without_labels_shows(trained, make_trainer):
+    generator, n = trained(classes=3), module.ROWS_AT_ONCE + 5
+    labels = generator.labels_of(n, 7)
+    assert labels.shape == (n,) and set(labels) == {0, 1, 2}
+    np.testing.assert_array_equal(generator.sample(n, seed=7), generator.sample(n, labels, seed=7))
+    assert generator.labels_of(0, 7).shape == make_trainer().generator.labels_of(5, 7).shape == (0,)
+
+
 def test_without_labels_every_class_is_drawn(make_trainer):
     """A generator that shows nothing but its label: the first column is the label's weight."""
     generator = make_trainer(classes=3, generator=[], output="linear").generator
@@ -104,7 +129,9 @@ def test_without_labels_every_class_is_drawn(make_trainer):
         (dict(n=3, labels=[0, -1, 1]), "labels reach from -1 to 1; the classes are 0 to 2"),
         (dict(n=3, labels=[0, 1]), "labels have shape (2,); 3 samples need (3,)"),
         (dict(n=3, labels=[0.0, 1.0, 2.0]), "labels are float64; they must be whole numbers"),
-        (dict(n=3, labels=["a", "b", "c"]), "labels are <U1; they must be whole numbers"),
+        (dict(n=3, labels=["a", "b", "c"]), "labels hold 'a'; the classes are 0 to 2"),
+        (dict(n=3, labels=[0, None, 1]), "labels are object; they must be whole numbers or names"),
+        (dict(n=3, labels=["0", "1"]), "labels have shape (2,); 3 samples need (3,)"),
     ],
 )
 def test_what_cannot_be_drawn(make_trainer, arguments, message):
@@ -144,3 +171,20 @@ def test_parameters_that_do_not_fit(make_trainer):
     trainer = make_trainer()
     with pytest.raises(UserError, match=r"^the generator has 3 parameters but its settings make \d+"):
         Generator(trainer.settings, trainer.dataset.spec, 0, np.zeros(3, np.float32))
+
+
+def test_labels_are_those_of_the_data_whatever_number_they_begin_with():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    gan = small().fit(x, np.repeat([1, 2, 3], 20), steps=2)
+    by_number, by_class = gan.sample(9, labels=1, seed=0), gan._trainer.generator.sample_classes
+    np.testing.assert_array_equal(by_number, by_class(9, np.array(0), 0))
+    np.testing.assert_array_equal(by_number, gan.sample(9, labels="1", seed=0))
+    with pytest.raises(UserError, match=r"^labels hold '0'; the classes are 1, 2, 3$"):
+        gan.sample(9, labels=0)
+
+
+def test_more_samples_than_memory_holds():
+    gan = small().fit(np.random.default_rng(0).normal(size=(60, 2)), steps=1)
+    for n in (10**15, 10**19):
+        with pytest.raises(UserError, match=rf"^n is {n}, too many to hold in memory; draw fewer at a time$"):
+            gan.sample(n)

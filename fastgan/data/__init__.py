@@ -35,6 +35,7 @@ def load_dataset(
     *,
     rows: int = 0,
     labels: str = "auto",
+    n_classes: int = 0,
     scaling: str = "auto",
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
@@ -47,6 +48,7 @@ def load_dataset(
     path : file or folder, for "file" and "fashion-mnist"
     rows : how many of the first rows to keep, or how many to make; 0 for all, or the source's own number
     labels : "auto" (use them if there are), "none", or for "file" their place: see `load_file`
+    n_classes : number of labels; 0 counts them
     scaling : "auto", "minmax" (to [-1, 1]), "standard" (zero mean, unit variance) or "none"
     seed : of made data
     options : the loader's keyword-only arguments
@@ -72,7 +74,7 @@ def load_dataset(
     raw = SOURCES[source](**{name: given[name] for name in uses}, **checked)
     if labels == "none":
         raw = raw.without_labels()
-    return build(raw, rows=rows, scaling=scaling, name=Path(path).name or source)
+    return build(raw, rows=rows, n_classes=n_classes, scaling=scaling, name=Path(path).name or source)
 
 
 def load_test_split(source: str, path: str = "") -> Dataset | None:

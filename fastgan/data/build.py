@@ -67,8 +67,8 @@ def from_arrays(
     Parameters
     ----------
     x : (rows, width), or images (rows, height, width[, 3]); uint8 and float32 are not copied
-    y : (rows,) whole numbers in [0, n_classes), or strings
-    n_classes : number of labels; 0 counts them
+    y : (rows,) whole numbers or strings
+    n_classes : number of labels, which are then numbers in [0, n_classes) or strings; 0 counts them
     scaling : "auto", "minmax" (to [-1, 1]), "standard" (zero mean, unit variance) or "none"
     name : for error messages
     vocabulary : number of different tokens, where `x` holds tokens

@@ -1,11 +1,14 @@
-"""Labels of any kind as class numbers."""
+"""Labels of any kind as class numbers, and class names where a label is asked for."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fastgan.data.dataset import require
-from fastgan.errors import UserError
+from fastgan.errors import UserError, nearest
+
+FEW = 10
+"""So many classes may be in any number of rows; more of them only where there are two rows for each."""
 
 
 def encode_labels(
@@ -15,28 +18,32 @@ def encode_labels(
 
     Parameters
     ----------
-    labels : (rows,) whole numbers, or strings, which become classes in sorted order; None gives (0,) labels
+    labels : (rows,) whole numbers or strings; strings become classes in sorted order, and so do numbers that are
+        not 0, 1, 2 ... where neither `n_classes` nor `class_names` says what they mean; None gives (0,) labels
     rows : how many labels there must be
     n_classes : number of classes; 0 counts them
     class_names : one name a class, or empty
     name : of the data, for error messages
     """
     if labels is None:
-        require(
-            n_classes == 0, f"{name}: n_classes = {n_classes} but no labels; give labels, or n_classes = 0"
-        )
+        advice = "give labels, or set n_classes to 0"
+        require(n_classes == 0, f"n_classes is {n_classes} but {name} has no labels; {advice}")
         return np.empty(0, np.int64), 0, ()
     require(labels.shape == (rows,), f"{name}: labels of shape {labels.shape}, expected one a row, ({rows},)")
-    if labels.dtype == object and all(isinstance(label, str) for label in labels):
-        labels = labels.astype(str)
-    if labels.dtype.kind == "U":
-        names, labels = np.unique(labels, return_inverse=True)
-        class_names = tuple(str(label) for label in names)
-    numbers = _whole_numbers(labels, name)
-    if not n_classes:
-        top = int(numbers.max())
-        n_classes = len(class_names) or max(top, 0) + 1
-        require(bool(class_names) or top < rows, f"{name}: label {top} in {rows} rows; number classes from 0")
+    labels = _plain(labels)
+    text = labels.dtype.kind == "U"
+    if not text:
+        _check_whole(labels, name)
+    if text or not (n_classes or class_names):
+        values, labels = np.unique(labels, return_inverse=True)
+        class_names = tuple(str(value) if text else str(int(value)) for value in values)
+        if not n_classes:
+            found = f"{len(values)} different labels in {rows} rows"
+            require(len(values) <= max(FEW, rows // 2), f"{name}: {found}; give fewer classes, or no labels")
+        if not text and class_names == _numbered(len(values)):
+            n_classes, class_names = len(values), ()
+    n_classes = n_classes or len(class_names)
+    numbers = labels.astype(np.int64)
     outside = (numbers < 0) | (numbers >= n_classes)
     place = f"row {np.argmax(outside)} (counted from 0)"
     found = f"label {numbers[np.argmax(outside)]} in {place}"
@@ -44,15 +51,74 @@ def encode_labels(
     return numbers, n_classes, class_names if len(class_names) == n_classes else ()
 
 
-def _whole_numbers(labels: np.ndarray, name: str) -> np.ndarray:
+def labels_to_classes(
+    labels: np.ndarray, n_classes: int, class_names: tuple[str, ...], what: str
+) -> np.ndarray:
+    """Replace the labels a user gave by class numbers: labels of the data, or text.
+
+    A text is a class's name, or else its number; but where the names are numbers of their own, such as 1, 2 and 3,
+    numbers are names too. Other numbers stay as they are, unchecked.
+
+    Parameters
+    ----------
+    labels : numbers or strings, of any shape
+    n_classes, class_names : of what was learnt; the names may be empty
+    what : how to begin an error message, such as "y holds the label"
+
+    Raises
+    ------
+    UserError
+        For a text that is no class, with the nearest name and the list of them.
+    """
+    labels = _plain(labels)
+    named_by_number = len(class_names) == n_classes and all(map(_is_whole, class_names))
+    if labels.dtype.kind != "U":
+        if not named_by_number or class_names == _numbered(n_classes) or labels.dtype.kind not in "biuf":
+            return labels
+        _check_whole(labels.ravel(), what)
+    values, places = np.unique(labels, return_inverse=True)
+    known = {class_name: number for number, class_name in enumerate(class_names)}
+    if not named_by_number:
+        known = {str(number): number for number in range(n_classes)} | known
+    texts = [str(value) if labels.dtype.kind == "U" else str(int(value)) for value in values]
+    for text in texts:
+        if text not in known:
+            near = "" if _is_whole(text) else nearest(text, class_names)
+            raise UserError(f"{what} {text!r}{near}; {describe(n_classes, class_names)}")
+    return np.array([known[text] for text in texts], np.int64)[places].reshape(labels.shape)
+
+
+def describe(n_classes: int, class_names: tuple[str, ...]) -> str:
+    """Return "the classes are ..." for an error message."""
+    plain = not class_names or class_names == _numbered(n_classes)
+    return f"the classes are {f'0 to {n_classes - 1}' if plain else ', '.join(class_names)}"
+
+
+def _plain(labels: np.ndarray) -> np.ndarray:
+    """Objects that are all strings as an array of strings."""
+    texts = labels.dtype == object and all(isinstance(label, str) for label in labels.flat)
+    return labels.astype(str) if texts else labels
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        return str(int(text)) == text
+    except ValueError:
+        return False
+
+
+def _check_whole(labels: np.ndarray, name: str) -> None:
     if labels.dtype.kind in "biu":
-        return labels.astype(np.int64)
+        return
     if labels.dtype.kind != "f":
         raise UserError(f"{name}: labels of dtype {labels.dtype}, expected whole numbers or strings")
-    broken = ~(labels == np.rint(labels)) | ~np.isfinite(labels)
+    broken = ~(labels == np.rint(labels)) | ~(np.abs(labels) < 2.0**53)
     first = np.argmax(broken)
     require(
         not broken.any(),
         f"{name}: label {labels[first]} in row {first} (counted from 0), expected whole numbers or strings",
     )
-    return labels.astype(np.int64)

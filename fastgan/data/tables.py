@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,11 @@ def read_csv(path: Path, labels: str) -> Raw:
 def _parse_csv(path: Path, lines: Reader, labels: str) -> Raw:
     header = [name.strip() for name in next(lines, [])]
     require(bool(header), f"{path}: empty, expected a CSV file with a header")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        other = len(header) == 1 and separator in header[0]
+        require(
+            not other, f"{path}: values stand between {name}; save it with commas, and points in decimals"
+        )
     require(
         all(header) and not any(_is_number(name) for name in header),
         f"{path}: line 1 is no header ({','.join(header)[:40]}); give every column a name there",
@@ -78,9 +84,14 @@ def _to_numbers(cells: list[list[str]], lines: list[int], columns: Sequence[str]
     for line, row in zip(lines, cells, strict=True):
         for column, cell in zip(columns, row, strict=True):
             if not _is_number(cell):
-                advice = "give a number, or name the label column with labels"
-                raise UserError(f"{path}: line {line}, column {column!r} holds {cell[:40]!r}; {advice}")
+                place = f"{path}: line {line}, column {column!r}"
+                require(bool(cell.strip()), f"{place} is empty; fill it in, or remove the line")
+                raise UserError(f"{place} holds {cell[:40]!r}; give a number, or {_name_labels(column)}")
     raise UserError(f"{path}: a number in lines {lines[0]} to {lines[-1]} cannot be read")
+
+
+def _name_labels(column: str) -> str:
+    return f"if these are the labels, --set {shlex.quote(f'data.labels={column}')}"
 
 
 def _to_labels(classes: list[str]) -> np.ndarray:
@@ -129,6 +140,7 @@ def read_parquet(path: Path, labels: str) -> Raw:
     require(bool(arrays), f"{path}: no column but the labels; give at least one column of numbers")
     for name, array in arrays.items():
         found = table.schema.field(name).type
-        require(array.dtype.kind in "biuf", f"{path}: column {name!r} holds {found}, not numbers")
+        real = array.dtype.kind in "biuf"
+        require(real, f"{path}: column {name!r} holds {found}, not numbers; {_name_labels(name)}")
     rows = np.column_stack(list(arrays.values()))
     return Raw(rows, None if labels == "none" else classes, columns=tuple(arrays))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 
 from fastgan.data.dataset import Dataset
+from fastgan.evaluation.meanings import meanings_of
 
 Measures = Mapping[str, float | None]
 """What one set of rows scored; None where a measure does not exist for it."""
 
 Result = dict[str, dict[str, float | None]]
 """Measure -> who was measured (``generated``, ``real`` ...) -> value. Plain floats: JSON as it stands."""
+
+PAGE_WIDTH = 79
 
 
 class Sampler(Protocol):
@@ -69,16 +75,29 @@ def labelled_pair(
 
 
 def format_report(result: Result) -> str:
-    """Return `result` as an aligned table: a measure a line, a column for each sampler measured."""
+    """Return `result` as an aligned table: a measure a line, a column for each sampler measured.
+
+    Below it stands what these measures mean, dim where stdout is a terminal.
+    """
     who = list(dict.fromkeys(name for column in result.values() for name in column))
     lines = [["", *who]]
     for name, column in result.items():
         lines.append([name, *(format_number(column[one]) if one in column else "" for one in who)])
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join(
+    table = "\n".join(
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in lines
     )
+    meanings = "\n".join(
+        textwrap.fill(f"{measure}: {meaning}", PAGE_WIDTH, subsequent_indent="  ")
+        for measure, meaning in meanings_of(result).items()
+    )
+    return f"{table}\n\n{_dim(meanings)}" if meanings else table
+
+
+def _dim(text: str) -> str:
+    is_dim = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return f"\x1b[2m{text}\x1b[0m" if is_dim else text
 
 
 def format_number(value: float | None) -> str:

@@ -77,7 +77,12 @@ def test_labels(csv):
     ("text", "match"),
     [
         ("a,b\n1,2\n3,x\n", "line 3, column 'b' holds 'x'"),
-        ("a,b\n1,2\n,4\n", "line 3, column 'a' holds ''"),
+        ("a,b\n1,2\n3,x\n", "if these are the labels, --set data.labels=b$"),
+        ("a,my b\n1,2\n3,x\n", "--set 'data.labels=my b'$"),
+        ("a,b\n1,2\n,4\n", "line 3, column 'a' is empty; fill it in, or remove the line$"),
+        ("a,b\n1,2\n3, \n", "line 3, column 'b' is empty"),
+        ("a;b\n1,5;2\n3;4\n", "values stand between semicolons; save it with commas"),
+        ("a\tb\n1\t2\n3\t4\n", "values stand between tabs; save it with commas"),
         ("a,b\n1,2\n3\n", "line 3 has 1 values, expected 2"),
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 values, expected 2"),
         ("1,2\n3,4\n5,6\n", "line 1 is no header"),
@@ -90,7 +95,6 @@ def test_labels(csv):
         ("a,b\n1,2\n3,inf\n", "inf in row 1, column b"),
         ("label\n1\n2\n", "no column but the labels"),
         ("a,label\n1,x\n2,\n", "empty label"),
-        ("a,label\n1,0\n2,-1\n", "label -1 in row 1"),
     ],
 )
 def test_tables_that_are_refused(csv, text, match):
