@@ -172,7 +172,10 @@ RESUME = [
     (["no_run"], "no_run holds no run"),
     (["missing"], "missing holds no run"),
     (["tiny.toml"], "tiny.toml holds no run"),
-    (["run"], f"run is already trained to step {STEPS_PER_EPOCH} of {STEPS_PER_EPOCH}; give more --epochs"),
+    (
+        ["run"],
+        f"run is already trained to step {STEPS_PER_EPOCH}, and {STEPS_PER_EPOCH} were asked for; give more --epochs",
+    ),
     (["run", "--epochs", "2", "--batch-size", "64"], "batch_size: 32 -> 64"),
     (["run", "--epochs", "2", "--seed", "1"], "seed: 0 -> 1"),
     (["run", "--epochs", "2", "--set", "model.generator=[9]"], "generator: "),
