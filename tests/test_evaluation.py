@@ -308,7 +308,7 @@ class TestEvaluate:
             "share       0.9877             1",
             "loss                    -",
             "",
-            f"samples*: {MEANINGS['samples*']}",
+            f"samples: {MEANINGS['samples*']}",
         ]
 
 

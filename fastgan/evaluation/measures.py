@@ -89,7 +89,7 @@ def format_report(result: Result) -> str:
         for line in lines
     )
     meanings = "\n".join(
-        textwrap.fill(f"{measure}: {meaning}", PAGE_WIDTH, subsequent_indent="  ")
+        textwrap.fill(f"{measure.rstrip(', *')}: {meaning}", PAGE_WIDTH, subsequent_indent="  ")
         for measure, meaning in meanings_of(result).items()
     )
     return f"{table}\n\n{_dim(meanings)}" if meanings else table
