@@ -24,9 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return fail(str(error))
     except MemoryError:
-        is_sample = (sys.argv[1:] if arguments is None else arguments)[:1] == ["sample"]
-        smaller = "ask for fewer rows, or a smaller batch_size or network"
-        return fail(f"the memory is not enough; {'draw fewer at a time' if is_sample else smaller}")
+        return fail("the memory is not enough; ask for fewer rows, or a smaller batch_size or network")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}; check the disk, and who may write there")

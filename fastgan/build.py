@@ -86,8 +86,9 @@ def roles_of(loss: str, label_smoothing: float) -> Roles:
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
     """Allocate both players and every buffer of a step, with initial weights drawn from the seed."""
     joint = settings.update == "joint"
-    batch, real_rows = settings.batch_size, settings.batch_size if joint else settings.batch_size // 2
-    discriminator_rows = 2 * batch if joint else batch
+    batch = settings.batch_size
+    real_rows = batch if joint else batch // 2
+    discriminator_rows = 2 * real_rows  # real and fake ones together, or a batch for the generator
     labelled = n_classes > 0
     generator = build_generator(settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch)
     discriminator = build_discriminator(
