@@ -5,7 +5,16 @@ Called from Python on NumPy arrays an op runs its NumPy reference; called inside
 """
 
 from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
-from .dense import conditional_backward, conditional_forward, dense_backward, dense_forward
+from .dense import (
+    bias_gradient,
+    conditional_backward,
+    conditional_backward_weights,
+    conditional_forward,
+    dense_backward,
+    dense_backward_rows,
+    dense_backward_weights,
+    dense_forward,
+)
 from .losses import (
     BCE,
     HINGE,
@@ -13,8 +22,10 @@ from .losses import (
     ROLES,
     WASSERSTEIN,
     acgan_head,
+    acgan_head_rows,
     bce_with_logits,
     hinge,
+    mean_rows,
     mse,
     softmax_cross_entropy,
     wasserstein,
@@ -38,13 +49,18 @@ __all__ = [
     "TANH",
     "WASSERSTEIN",
     "acgan_head",
+    "acgan_head_rows",
     "adam",
     "bce_with_logits",
     "begin_update",
+    "bias_gradient",
     "conditional_backward",
+    "conditional_backward_weights",
     "conditional_forward",
     "copy_rows",
     "dense_backward",
+    "dense_backward_rows",
+    "dense_backward_weights",
     "dense_forward",
     "gather_labels",
     "gather_rows",
@@ -53,6 +69,7 @@ __all__ = [
     "hinge",
     "integers",
     "key_of",
+    "mean_rows",
     "mse",
     "normal",
     "one_hot_rows",

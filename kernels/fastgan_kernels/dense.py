@@ -8,6 +8,7 @@ from numba import njit
 from .activations import LEAKY_RELU, RELU, SIGMOID, TANH
 from .dispatch import LOOPS, compiled, op
 from .elementary import sigmoid, tanh
+from .products import product, product_nt, product_tn
 
 
 def _activate(y: np.ndarray, b: np.ndarray, activation: int, slope: float) -> None:
@@ -49,8 +50,8 @@ def _activate_cpu(y, b, activation, slope):
                 row[j] += b[j]
 
 
-def _deactivate(y: np.ndarray, dy: np.ndarray, activation: int, slope: float, db: np.ndarray) -> None:
-    """Reference: gradient at the activation's input, in place, and its sum over rows where asked for."""
+def _deactivate(y: np.ndarray, dy: np.ndarray, activation: int, slope: float) -> None:
+    """Reference: gradient at the activation's input, in place."""
     if activation == RELU:
         dy[...] = np.where(y > 0, dy, 0)
     elif activation == LEAKY_RELU:
@@ -59,15 +60,12 @@ def _deactivate(y: np.ndarray, dy: np.ndarray, activation: int, slope: float, db
         dy *= 1 - y * y
     elif activation == SIGMOID:
         dy *= y * (1 - y)
-    if db.size:
-        np.sum(dy, axis=0, out=db)
 
 
 @njit(**LOOPS)
-def _deactivate_cpu(y, dy, activation, slope, db):
+def _deactivate_cpu(y, dy, activation, slope):
     slope = y.dtype.type(slope)
     zero, one = y.dtype.type(0), y.dtype.type(1)
-    db[:] = 0
     for i in range(dy.shape[0]):
         out = y[i]
         delta = dy[i]
@@ -83,8 +81,6 @@ def _deactivate_cpu(y, dy, activation, slope, db):
         elif activation == SIGMOID:
             for j in range(delta.size):
                 delta[j] *= out[j] * (one - out[j])
-        for j in range(db.size):
-            db[j] += delta[j]
 
 
 @op
@@ -108,8 +104,84 @@ def dense_forward(
 
 @compiled(dense_forward)
 def _dense_forward_cpu(x, w, b, activation, slope, y):
-    np.dot(x, w, y)
+    product(x, w, y)
     _activate_cpu(y, b, activation, slope)
+
+
+@op
+def dense_backward_rows(
+    w: np.ndarray, y: np.ndarray, dy: np.ndarray, activation: int, slope: float, dx: np.ndarray
+) -> None:
+    """The half of `dense_backward` that needs no other rows: ``dz = dy * activation'(y)``, ``dx = dz @ w.T``.
+
+    Threads may share the rows: a row's bits do not depend on what other rows there are.
+
+    Parameters
+    ----------
+    w, y, activation, slope : as `dense_forward` saw and left them
+    dy : (rows, outputs) float32, the loss's gradient at y; becomes dz in place
+    dx : (rows, inputs) float32, written, or size 0: not wanted
+    """
+    _deactivate(y, dy, activation, slope)
+    if dx.size:
+        np.matmul(dy, w.T, out=dx)
+
+
+@compiled(dense_backward_rows)
+def _dense_backward_rows_cpu(w, y, dy, activation, slope, dx):
+    _deactivate_cpu(y, dy, activation, slope)
+    if dx.size:
+        product_nt(dy, w, dx)
+
+
+@op
+def dense_backward_weights(x: np.ndarray, dz: np.ndarray, dw: np.ndarray, first: int) -> None:
+    """Gradient of a block of a layer's weights: ``dw = x[:, first : first + len(dw)].T @ dz``.
+
+    Threads may share the blocks: the bits do not depend on how the weights are cut.
+
+    Parameters
+    ----------
+    x : (rows, inputs) float32
+    dz : (rows, outputs) float32, as `dense_backward_rows` left it
+    dw : (any number of inputs, outputs) float32, written
+    first : input that the first row of dw belongs to
+    """
+    np.matmul(x[:, first : first + len(dw)].T, dz, out=dw)
+
+
+@compiled(dense_backward_weights)
+def _dense_backward_weights_cpu(x, dz, dw, first):
+    product_tn(x, dz, dw, first)
+
+
+@op
+def bias_gradient(dz: np.ndarray, db: np.ndarray, first: int) -> None:
+    """Gradient of a block of a layer's bias: ``db = sum over rows of dz[:, first : first + len(db)]``.
+
+    Rows are added in their order, so that the bits do not depend on how the bias is cut.
+
+    Parameters
+    ----------
+    dz : (rows, outputs) float32, as `dense_backward_rows` left it
+    db : (any number of outputs,) float32, written
+    first : output that db[0] belongs to
+    """
+    np.sum(dz[:, first : first + len(db)], axis=0, out=db)
+
+
+@compiled(bias_gradient)
+def _bias_gradient_cpu(dz, db, first):
+    db[:] = 0
+    for i in range(dz.shape[0]):
+        _add(db, dz[i, first : first + db.size])
+
+
+@njit(error_model="numpy")
+def _add(total, row):
+    """``total += row``, in no order but that of the calls."""
+    for j in range(total.size):
+        total[j] += row[j]
 
 
 @op
@@ -136,20 +208,20 @@ def dense_backward(
     db : (outputs,) float32, written, or size 0
     dx : (rows, inputs) float32, written, or size 0
     """
-    _deactivate(y, dy, activation, slope, db)
+    dense_backward_rows(w, y, dy, activation, slope, dx)
     if dw.size:
-        np.matmul(x.T, dy, out=dw)
-    if dx.size:
-        np.matmul(dy, w.T, out=dx)
+        dense_backward_weights(x, dy, dw, 0)
+    if db.size:
+        bias_gradient(dy, db, 0)
 
 
 @compiled(dense_backward)
 def _dense_backward_cpu(x, w, y, dy, activation, slope, dw, db, dx):
-    _deactivate_cpu(y, dy, activation, slope, db)
+    dense_backward_rows(w, y, dy, activation, slope, dx)
     if dw.size:
-        np.dot(x.T, dy, dw)
-    if dx.size:
-        np.dot(dy, w.T, dx)
+        dense_backward_weights(x, dy, dw, 0)
+    if db.size:
+        bias_gradient(dy, db, 0)
 
 
 @op
@@ -184,12 +256,48 @@ def conditional_forward(
 @compiled(conditional_forward)
 def _conditional_forward_cpu(x, labels, w, b, activation, slope, y):
     inputs = x.shape[1]
-    np.dot(x, w[:inputs], y)
+    product(x, w[:inputs], y)
     for i in range(y.shape[0]):
         row, label_row = y[i], w[inputs + labels[i]]
         for j in range(row.size):
             row[j] += label_row[j]
     _activate_cpu(y, b, activation, slope)
+
+
+@op
+def conditional_backward_weights(
+    x: np.ndarray, labels: np.ndarray, dz: np.ndarray, dw: np.ndarray, first: int
+) -> None:
+    """`dense_backward_weights` of a conditional layer: ``dw[inputs + c - first] = sum of dz over rows of label c``.
+
+    Rows of a label are added in their order.
+
+    Parameters
+    ----------
+    x : (rows, inputs) float32
+    labels : (rows,) integers in [0, classes)
+    dz : (rows, outputs) float32, as `dense_backward_rows` left it
+    dw : (any number of inputs and classes, outputs) float32, written
+    first : input that the first row of dw belongs to; classes come after x's inputs
+    """
+    split = min(max(x.shape[1] - first, 0), len(dw))
+    np.matmul(x[:, first : first + split].T, dz, out=dw[:split])
+    dw[split:] = 0
+    places = x.shape[1] + labels - first
+    inside = (places >= split) & (places < len(dw))
+    np.add.at(dw, places[inside], dz[inside])
+
+
+@compiled(conditional_backward_weights)
+def _conditional_backward_weights_cpu(x, labels, dz, dw, first):
+    split = min(max(x.shape[1] - first, 0), dw.shape[0])
+    if split > 0:
+        product_tn(x, dz, dw[:split], first)
+    dw[split:] = 0
+    for i in range(dz.shape[0]):
+        place = x.shape[1] + labels[i] - first
+        if split <= place < dw.shape[0]:
+            _add(dw[place], dz[i])
 
 
 @op
@@ -212,22 +320,17 @@ def conditional_backward(
     dw : (inputs + classes, outputs) float32, written, or size 0
     db : (outputs,) float32, written, or size 0
     """
-    _deactivate(y, dy, activation, slope, db)
+    _deactivate(y, dy, activation, slope)
     if dw.size:
-        inputs = x.shape[1]
-        np.matmul(x.T, dy, out=dw[:inputs])
-        dw[inputs:] = 0
-        np.add.at(dw, inputs + labels, dy)
+        conditional_backward_weights(x, labels, dy, dw, 0)
+    if db.size:
+        bias_gradient(dy, db, 0)
 
 
 @compiled(conditional_backward)
 def _conditional_backward_cpu(x, labels, y, dy, activation, slope, dw, db):
-    _deactivate_cpu(y, dy, activation, slope, db)
+    _deactivate_cpu(y, dy, activation, slope)
     if dw.size:
-        inputs = x.shape[1]
-        np.dot(x.T, dy, dw[:inputs])
-        dw[inputs:] = 0
-        for i in range(dy.shape[0]):
-            label_row, delta = dw[inputs + labels[i]], dy[i]
-            for j in range(delta.size):
-                label_row[j] += delta[j]
+        conditional_backward_weights(x, labels, dy, dw, 0)
+    if db.size:
+        bias_gradient(dy, db, 0)

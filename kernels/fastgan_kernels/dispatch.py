@@ -20,11 +20,12 @@ op = singledispatch
 # What Numba compiles for each op: for tests that compare the versions.
 COMPILED: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-# error_model="numpy" is what lets LLVM vectorise a loop with a division. NaN and infinity keep their meaning
-# (no nnan, ninf), so that a diverged training is seen; sums may be reordered, so that they vectorise.
+# How Numba compiles them. error_model="numpy" is what lets LLVM vectorise a loop with a division. NaN and infinity
+# keep their meaning (no nnan, ninf), so that a diverged training is seen; sums may be reordered, to vectorise.
 LOOPS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    "no_cfunc_wrapper": True,  # nobody calls one through a C pointer
 }
 
 

@@ -29,14 +29,16 @@ ROLES: dict[str, tuple[tuple[int, float, float], ...]] = {
 }
 
 
-def _reference(dlogits: np.ndarray, statistics: np.ndarray, loss, gradient, score) -> None:
+def _reference(terms, logits, target, sign, dlogits, statistics) -> None:
+    """Reference of a loss of one logit, ``terms(s, target, sign) -> (loss, gradient, score)``, over rows."""
+    loss, gradient, score = terms(logits[:, 0], target, sign)
     dlogits[:, 0] = gradient / len(dlogits)
     statistics[0] = np.mean(loss)
     statistics[1] = np.mean(score)
 
 
 def _loop(terms):
-    """Compile a loss of one logit, ``terms(s, target, sign) -> (loss, gradient, score)``, over rows."""
+    """`_reference` as a loop to compile."""
 
     def loss_over_rows(logits, target, sign, dlogits, statistics):
         rows, real = logits.shape[0], logits.dtype.type
@@ -71,11 +73,13 @@ def bce_with_logits(
     dlogits : (rows, columns) float32; column 0 is written
     statistics : (2,) float32, written: mean loss, mean sigmoid(s)
     """
-    s = logits[:, 0]
+    _reference(_bce_reference, logits, target, sign, dlogits, statistics)
+
+
+def _bce_reference(s, target, sign):
     with np.errstate(over="ignore"):
         probability = 1 / (1 + np.exp(-s))
-    loss = sign * (np.logaddexp(0, s) - target * s)
-    _reference(dlogits, statistics, loss, sign * (probability - target), probability)
+    return sign * (np.logaddexp(0, s) - target * s), sign * (probability - target), probability
 
 
 @njit(**LOOPS)
@@ -94,8 +98,11 @@ def mse(logits: np.ndarray, target: float, sign: float, dlogits: np.ndarray, sta
     Gradient at s: ``2 sign (s - target) / rows``. Least-squares GAN: Mao et al. 2017, arXiv 1611.04076, eq. 9
     without its factor 1/2. Arguments as `bce_with_logits`; ``statistics[1]`` is the mean output.
     """
-    s = logits[:, 0]
-    _reference(dlogits, statistics, sign * (s - target) ** 2, 2 * sign * (s - target), s)
+    _reference(_mse_reference, logits, target, sign, dlogits, statistics)
+
+
+def _mse_reference(s, target, sign):
+    return sign * (s - target) ** 2, 2 * sign * (s - target), s
 
 
 @njit(**LOOPS)
@@ -116,8 +123,11 @@ def wasserstein(
     generator's), sign -1 lowers it (the critic's fake rows). `target` is not read; the others as
     `bce_with_logits`.
     """
-    s = logits[:, 0]
-    _reference(dlogits, statistics, -sign * s, np.full_like(s, -sign), s)
+    _reference(_wasserstein_reference, logits, target, sign, dlogits, statistics)
+
+
+def _wasserstein_reference(s, target, sign):
+    return -sign * s, np.full_like(s, -sign), s
 
 
 @njit(**LOOPS)
@@ -138,9 +148,12 @@ def hinge(
     real rows, -1 for fake ones; the generator uses `wasserstein` with sign 1. `target` is not read; the
     others as `bce_with_logits`.
     """
-    s = logits[:, 0]
+    _reference(_hinge_reference, logits, target, sign, dlogits, statistics)
+
+
+def _hinge_reference(s, target, sign):
     margin = 1 - sign * s
-    _reference(dlogits, statistics, np.maximum(margin, 0), np.where(margin > 0, -sign, 0), s)
+    return np.maximum(margin, 0), np.where(margin > 0, -sign, 0), s
 
 
 @njit(**LOOPS)
@@ -168,14 +181,19 @@ def softmax_cross_entropy(
     dlogits : (rows, classes) float32, written
     statistics : (1,) float32, written: mean loss
     """
+    statistics[0] = np.mean(_softmax_reference(logits, labels, len(logits), dlogits))
+
+
+def _softmax_reference(logits, labels, total_rows, dlogits):
+    """Cross-entropy of each row (rows,); writes the gradient of their mean over `total_rows`."""
     rows = np.arange(len(logits))
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     total = exponentials.sum(axis=1, keepdims=True)
     dlogits[...] = exponentials / total
     dlogits[rows, labels] -= 1
-    dlogits /= len(logits)
-    statistics[0] = np.mean(np.log(total[:, 0]) - shifted[rows, labels])
+    dlogits /= total_rows
+    return np.log(total[:, 0]) - shifted[rows, labels]
 
 
 @njit(**LOOPS)
@@ -250,3 +268,88 @@ def _acgan_head_cpu(logits, labels, loss, target, sign, dlogits, statistics):
         for i in range(rows):
             class_loss += _softmax_row(logits[i, 1:], labels[i], np.float32(rows), dlogits[i, 1:])
     statistics[2] = class_loss / rows
+
+
+@op
+def acgan_head_rows(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    loss: int,
+    target: float,
+    sign: float,
+    batch: int,
+    dlogits: np.ndarray,
+    losses: np.ndarray,
+) -> None:
+    """`acgan_head` on some rows of a batch, which several threads share: its mean is taken later, by `mean_rows`.
+
+    Parameters
+    ----------
+    logits, labels, loss, target, sign : as `acgan_head`
+    batch : rows in all; the gradient is that of the mean over them
+    dlogits : (rows, 1 + classes) float32, written
+    losses : (3, rows) float32, written: each row's adversarial loss, score and class loss (0 without classes)
+    """
+    terms = (_bce_reference, _mse_reference, _wasserstein_reference, _hinge_reference)[loss]
+    losses[0], gradient, losses[1] = terms(logits[:, 0], target, sign)
+    dlogits[:, 0] = gradient / batch
+    losses[2] = 0
+    if logits.shape[1] > 1:
+        losses[2] = _softmax_reference(logits[:, 1:], labels, batch, dlogits[:, 1:])
+
+
+def _row_loop(terms):
+    """Compile ``terms(s, target, sign)`` row by row: contiguous results, so that LLVM vectorises over rows."""
+
+    def loss_of_rows(logits, target, sign, batch, dlogits, losses, scores):
+        real = logits.dtype.type
+        target, sign, share = real(target), real(sign), real(1) / real(batch)
+        for i in range(losses.size):
+            loss, gradient, score = terms(logits[i, 0], target, sign)
+            dlogits[i, 0] = gradient * share
+            losses[i] = loss
+            scores[i] = score
+
+    return njit(**LOOPS)(loss_of_rows)
+
+
+_bce_rows, _mse_rows = _row_loop(_bce), _row_loop(_mse)
+_wasserstein_rows, _hinge_rows = _row_loop(_wasserstein), _row_loop(_hinge)
+
+
+@compiled(acgan_head_rows)
+def _acgan_head_rows_cpu(logits, labels, loss, target, sign, batch, dlogits, losses):
+    values, scores, class_losses = losses[0], losses[1], losses[2]
+    if loss == BCE:
+        _bce_rows(logits, target, sign, batch, dlogits, values, scores)
+    elif loss == MSE:
+        _mse_rows(logits, target, sign, batch, dlogits, values, scores)
+    elif loss == WASSERSTEIN:
+        _wasserstein_rows(logits, target, sign, batch, dlogits, values, scores)
+    else:
+        _hinge_rows(logits, target, sign, batch, dlogits, values, scores)
+    for i in range(class_losses.size):
+        class_losses[i] = _ZERO
+        if logits.shape[1] > 1:
+            class_losses[i] = _softmax_row(logits[i, 1:], labels[i], np.float32(batch), dlogits[i, 1:])
+
+
+@op
+def mean_rows(losses: np.ndarray, statistics: np.ndarray) -> None:
+    """Mean over rows, ``statistics = mean_i losses[:, i]``, added up in float64.
+
+    Parameters
+    ----------
+    losses : (columns, rows) float32
+    statistics : (columns,) float32, written
+    """
+    statistics[...] = np.mean(losses, axis=1, dtype=np.float64)
+
+
+@compiled(mean_rows)
+def _mean_rows_cpu(losses, statistics):
+    for j in range(statistics.size):
+        row, total = losses[j], 0.0
+        for i in range(row.size):
+            total += row[i]
+        statistics[j] = total / row.size

@@ -79,16 +79,29 @@ def shuffled_rows(
 
 
 @njit(**LOOPS)
-def _permute_one(index, rows, bits, keys):
+def _walk(value, bits, keys):
+    """One walk: the image of `value` in the domain of 2 * bits bits."""
     mask = (np.uint64(1) << bits) - np.uint64(1)
-    value = np.uint64(index)
-    while True:
-        left, right = value >> bits, value & mask
-        for r in range(_ROUNDS):
-            left, right = right, left ^ (_mix_one(right, keys[r]) & mask)
-        value = (left << bits) | right
-        if value < np.uint64(rows):
-            return np.int64(value)
+    left, right = value >> bits, value & mask
+    for r in range(_ROUNDS):
+        left, right = right, left ^ (_mix_one(right, keys[r]) & mask)
+    return (left << bits) | right
+
+
+@njit(**LOOPS)
+def _permute(out, rows, bits, keys):
+    """Images of the indices in `out`, in place: all walk once, then those that are outside again, side by side."""
+    outside = out.size
+    first = True
+    while outside > 0:
+        outside = 0
+        for i in range(out.size):
+            value = np.uint64(out[i])
+            walked = _walk(value, bits, keys)
+            value = walked if first or value >= np.uint64(rows) else value
+            out[i] = np.int64(value)
+            outside += value >= np.uint64(rows)
+        first = False
 
 
 @compiled(shuffled_rows)
@@ -98,13 +111,16 @@ def _shuffled_rows_cpu(out, rows, per_step, offset, key, step, stream):
         bits += np.uint64(1)
     k0, k1, c1 = np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream)
     zero, one = np.uint64(0), np.uint64(1)
-    first = step[0] * per_step + offset
-    epoch = np.int64(-1)
-    keys = (zero, zero, zero, zero, zero, zero, zero, zero)
-    for i in range(out.size):
-        place = first + i
-        if place // rows != epoch:
-            epoch = place // rows
-            low, high = np.uint64(epoch) & _LOW, np.uint64(epoch) >> _SHIFT
-            keys = philox(zero, c1, low, high, k0, k1) + philox(one, c1, low, high, k0, k1)
-        out[i] = _permute_one(place % rows, rows, bits, keys)
+    place = step[0] * per_step + offset
+    start = 0
+    while start < out.size:  # a pass over the data at a time
+        epoch = place // rows
+        low, high = np.uint64(epoch) & _LOW, np.uint64(epoch) >> _SHIFT
+        keys = philox(zero, c1, low, high, k0, k1) + philox(one, c1, low, high, k0, k1)
+        stop = min(out.size, start + rows - place % rows)
+        part = out[start:stop]
+        for i in range(part.size):
+            part[i] = place % rows + i
+        _permute(part, rows, bits, keys)
+        place += stop - start
+        start = stop

@@ -25,7 +25,7 @@ class Contract(NamedTuple):
 
 
 # Inputs of the tests are of order one (logits up to 100), and one ulp of float32 is 1.2e-7 of its value.
-_SUMS = (3e-6, 3e-6)  # BLAS and a plain loop add up to 130 products of order one in different orders
+_SUMS = (3e-6, 3e-6)  # BLAS and our tiles add up to 130 products of order one in different orders
 _LOSS = (
     1e-6,
     3e-7,
@@ -37,14 +37,20 @@ _EXACT = (0.0, 0.0)  # integers, and floats that are made without a rounding
 CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.dense_forward: Contract("y", *_SUMS),
     fk.dense_backward: Contract("dy dw db dx", *_SUMS),
+    fk.dense_backward_rows: Contract("dy dx", *_SUMS),
+    fk.dense_backward_weights: Contract("dw", *_SUMS),
+    fk.bias_gradient: Contract("db", *_SUMS),
     fk.conditional_forward: Contract("y", *_SUMS),
     fk.conditional_backward: Contract("dy dw db", *_SUMS),
+    fk.conditional_backward_weights: Contract("dw", *_SUMS),
     fk.bce_with_logits: Contract("dlogits statistics", *_LOSS),
     fk.mse: Contract("dlogits statistics", *_LOSS),
     fk.wasserstein: Contract("dlogits statistics", *_LOSS),
     fk.hinge: Contract("dlogits statistics", *_LOSS),
     fk.softmax_cross_entropy: Contract("dlogits statistics", *_SOFTMAX),
     fk.acgan_head: Contract("dlogits statistics", *_SOFTMAX),
+    fk.acgan_head_rows: Contract("dlogits losses", *_SOFTMAX),
+    fk.mean_rows: Contract("statistics", *_LOSS),
     fk.grouped_softmax: Contract("y", *_SOFTMAX),
     fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
     fk.adam: Contract("params mean square", *_UPDATE),

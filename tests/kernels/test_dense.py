@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 import fastgan_kernels as fk
 
-from .helpers import assert_gradient, normals, poisoned, run_both
+from .helpers import assert_gradient, compile_op, normals, poisoned, run_both
 
 SHAPES = [(1, 1, 1), (1, 17, 1), (7, 1, 13), (2, 3, 129), (13, 31, 16), (64, 67, 5)]  # rows, inputs, outputs
 ACTIVATIONS = pytest.mark.parametrize("activation", fk.ACTIVATIONS.values(), ids=fk.ACTIVATIONS)
@@ -114,6 +116,85 @@ def test_backward_is_the_gradient(activation):
     fk.dense_backward(x, w, outputs_of(x, w, b, activation), dy, activation, SLOPE, dw, db, dx)
     for gradient, at in ((dw, w), (db, b), (dx, x)):
         assert_gradient(gradient, weighted_sum, at)
+
+
+BLOCKS = pytest.mark.parametrize("blocks", [[0, 31], [0, 1, 2, 31], [0, 16, 31], [0, 9, 20, 27, 31]], ids=str)
+
+
+def in_blocks(op, arguments, whole, blocks):
+    """Compute the rows of an output in blocks, each with its `first`; the op is compiled."""
+    result = np.full_like(whole, np.nan)
+    for first, stop in pairwise(blocks):
+        run_both(
+            op, **arguments, **{"dw" if whole.ndim == 2 else "db": result[first:stop].copy()}, first=first
+        )
+        compile_op(op)(*arguments.values(), result[first:stop], first)
+    return result
+
+
+@BLOCKS
+def test_gradients_do_not_depend_on_the_cuts(blocks):
+    x, w, b = layer((13, 31, 17))
+    dz = normals(4, 13, 17)
+    after = run_both(
+        fk.dense_backward,
+        x=x,
+        w=w,
+        y=outputs_of(x, w, b, fk.LINEAR),
+        dy=dz,
+        activation=fk.LINEAR,
+        slope=SLOPE,
+        dw=poisoned(31, 17),
+        db=poisoned(17),
+        dx=poisoned(13, 31),
+    )
+    dw = in_blocks(fk.dense_backward_weights, {"x": x, "dz": dz}, after["dw"], blocks)
+    np.testing.assert_array_equal(dw, after["dw"])
+    cuts = [min(cut, 17) for cut in blocks]
+    db = in_blocks(fk.bias_gradient, {"dz": dz}, after["db"], cuts)
+    np.testing.assert_array_equal(db, after["db"])
+
+
+@ACTIVATIONS
+def test_rows_do_not_depend_on_the_cuts(activation):
+    x, w, b = layer((13, 31, 17))
+    y = outputs_of(x, w, b, activation)
+    call = compile_op(fk.dense_backward_rows)
+    whole, dx = normals(4, 13, 17), poisoned(13, 31)
+    call(w, y, whole, activation, SLOPE, dx)
+    cut, cut_dx = normals(4, 13, 17), poisoned(13, 31)
+    for rows in (slice(0, 5), slice(5, 6), slice(6, 13)):
+        call(w, y[rows], cut[rows], activation, SLOPE, cut_dx[rows])
+    np.testing.assert_array_equal(cut, whole)
+    np.testing.assert_array_equal(cut_dx, dx)
+    run_both(
+        fk.dense_backward_rows,
+        w=w,
+        y=y,
+        dy=normals(4, 13, 17),
+        activation=activation,
+        slope=SLOPE,
+        dx=poisoned(0, 0),
+    )
+
+
+@BLOCKS
+def test_conditional_gradients_do_not_depend_on_the_cuts(blocks):
+    _, x, labels, _, _ = conditional_layer(13, 20, 11, 17)
+    dz = normals(4, 13, 17)
+    seen = {"x": x, "labels": labels}
+    after = run_both(
+        fk.conditional_backward,
+        **seen,
+        y=poisoned(13, 17),
+        dy=dz,
+        activation=fk.LINEAR,
+        slope=SLOPE,
+        dw=poisoned(31, 17),
+        db=poisoned(17),
+    )
+    dw = in_blocks(fk.conditional_backward_weights, {**seen, "dz": dz}, after["dw"], blocks)
+    np.testing.assert_array_equal(dw, after["dw"])
 
 
 def conditional_layer(rows, inputs, classes, outputs, dtype=np.float32):

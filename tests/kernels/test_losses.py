@@ -185,3 +185,34 @@ def test_the_roles_pull_as_their_names_say():
             ADVERSARIAL[code](logits, target, sign, dlogits, poisoned(2))
             signs.append(-np.sign(dlogits))
         np.testing.assert_array_equal(np.concatenate(signs, axis=1), np.tile([1, -1, 1], (9, 1)))
+
+
+@EVERY_TERM
+@pytest.mark.parametrize(("rows", "classes"), [(1, 0), (16, 0), (17, 3)])
+def test_the_head_in_parts_is_the_head(rows, classes, code, target, sign):
+    """Each thread's rows by themselves: the same losses row by row, and the gradient of the mean over all."""
+    logits, labels = logits_of(rows, 1 + classes), labels_of(rows, max(classes, 1))
+    roles = {"loss": code, "target": target, "sign": sign}
+    dlogits, losses = poisoned(rows, 1 + classes), poisoned(3, rows)
+    for part in (slice(0, rows // 2), slice(rows // 2, rows)):
+        own = {"logits": logits[part], "labels": labels[part]}
+        after = run_both(
+            fk.acgan_head_rows,
+            **own,
+            **roles,
+            batch=rows,
+            dlogits=dlogits[part],
+            losses=losses[:, part].copy(),
+        )
+        dlogits[part], losses[:, part] = after["dlogits"], after["losses"]
+    whole = run_both(
+        fk.acgan_head,
+        logits=logits,
+        labels=labels,
+        **roles,
+        dlogits=poisoned(rows, 1 + classes),
+        statistics=poisoned(3),
+    )
+    np.testing.assert_allclose(dlogits, whole["dlogits"], rtol=1e-6, atol=1e-9)
+    statistics = run_both(fk.mean_rows, losses=losses, statistics=poisoned(3))["statistics"]
+    np.testing.assert_allclose(statistics, whole["statistics"], rtol=1e-6, atol=3e-7)
