@@ -15,40 +15,64 @@ NAMES = ("auto", "numpy", "cpu", "cuda")
 
 
 class Backend:
-    """What runs the steps, with a number of BLAS threads that it leaves to nobody else.
+    """What runs the steps: this one interprets them, with a number of BLAS threads that it leaves to nobody else.
 
     Parameters
     ----------
     description : what to tell the user, such as ``cpu (numba 0.68, 2 threads)``
     function : `fastgan.step.perform`, interpreted or compiled
-    threads : threads of every BLAS in the process while a step runs: NumPy's, and SciPy's, which compiled code calls
+    threads : 0 leaves the number to the backend
     """
 
     def __init__(self, description: str, function: Callable[..., None], threads: int):
-        import scipy.linalg.cython_blas  # noqa: F401, loads the BLAS whose threads are set
-        import threadpoolctl
-
         self.description = description
         self.function = function
         self.threads = threads
-        self._blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
 
     @property
     def name(self) -> str:
         """The first word of the description."""
         return self.description.split()[0]
 
-    def perform(self, *arguments: Any) -> None:
+    def perform(
+        self, action: int, gan: Any, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
+    ) -> None:
         """Call `fastgan.step.perform`."""
-        with self._blas.limit(limits=self.threads):
-            self.function(*arguments)
+        with _blas().limit(limits=self.threads or 1):
+            self.function(action, gan, data, labels, statistics)
+
+    def ready(self) -> bool:
+        """Whether the first call is quick, because nothing is left to compile."""
+        return True
+
+
+class CompiledBackend(Backend):
+    """Runs compiled steps on threads of its own, the same bytes with any number of them."""
+
+    _crew: Any = None
+
+    def perform(
+        self, action: int, gan: Any, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
+    ) -> None:
+        """Call `fastgan.step.perform` on every thread."""
+        if self._crew is None or self._crew.gan is not gan:
+            from fastgan.crew import Crew
+
+            self._crew = Crew(self.function, gan, self.threads, available_cores())
+        self._crew.perform(action, data, labels, statistics)
 
     def ready(self) -> bool:
         """Whether the first call is quick, because nothing is left to compile."""
         from fastgan.compiled import is_cached
 
-        signatures = getattr(self.function, "signatures", True)
-        return bool(signatures) or is_cached(self.function)
+        return bool(self.function.signatures) or is_cached(self.function)  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _blas() -> Any:
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 def choose_backend(name: str, threads: int) -> Backend:
@@ -57,7 +81,7 @@ def choose_backend(name: str, threads: int) -> Backend:
     Parameters
     ----------
     name : "auto", "numpy", "cpu" or "cuda"
-    threads : BLAS threads
+    threads : a fixed number, or 0 for the number that the backend finds best
 
     Raises
     ------
@@ -68,16 +92,19 @@ def choose_backend(name: str, threads: int) -> Backend:
         raise UserError(f"backend is {name!r}{nearest(name, NAMES)}; it must be one of {', '.join(NAMES)}")
     if name == "cuda":
         raise UserError(f"backend is 'cuda' but {cuda_problem()}; use backend = 'cpu'")
-    plural = "thread" if threads == 1 else "threads"
     if name == "numpy":
         from fastgan.step import perform
 
-        return Backend(f"numpy ({np.__version__}, {threads} {plural})", perform, threads)
+        return Backend(f"numpy ({np.__version__}, {_counted(threads or 1)})", perform, threads)
     import numba
 
     reason = f" - {cuda_problem()}" if name == "auto" else ""
-    description = f"cpu (numba {numba.__version__}, {threads} {plural}){reason}"
-    return Backend(description, _compiled_perform(), threads)
+    description = f"cpu (numba {numba.__version__}, {_counted(threads or available_cores())}){reason}"
+    return CompiledBackend(description, _compiled_perform(), threads)
+
+
+def _counted(threads: int) -> str:
+    return f"{threads} thread{'s' * (threads != 1)}"
 
 
 def cuda_problem() -> str:
@@ -93,7 +120,7 @@ def available_cores() -> int:
 @functools.cache
 def _compiled_perform() -> Any:
     """One dispatcher a process: every GAN shares what is compiled."""
-    from fastgan import networks, step
+    from fastgan import step
     from fastgan.compiled import compiled
 
-    return compiled(step.entry, parts=[*vars(networks), *vars(step)])
+    return compiled(step.entry)

@@ -13,9 +13,11 @@ from fastgan.networks import (
     aligned,
     build_network,
     initialise,
+    share_out,
 )
 from fastgan.settings import Settings
 from fastgan.step import Gan, Role, Roles
+from fastgan.team import alone, team_of
 from fastgan_kernels import ROLES, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
@@ -102,11 +104,14 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         generator=generator,
         discriminator=discriminator,
         roles=roles_of(settings.loss, settings.label_smoothing),
+        team=alone(),
+        duet=alone(),
         latent=aligned(batch * settings.latent_dim).reshape(batch, settings.latent_dim),
         latent_labels=np.zeros(batch if labelled else 0, np.int64),
         real=aligned(discriminator_rows * width).reshape(discriminator_rows, width),
         real_labels=np.zeros(discriminator_rows if labelled else 0, np.int64),
         indices=np.zeros(discriminator_rows, np.int64),
+        losses=np.zeros((3, discriminator_rows), np.float32),
         scale=np.ascontiguousarray(spec.scale, np.float32),
         shift=np.ascontiguousarray(spec.shift, np.float32),
         key=key_of(settings.seed),
@@ -119,3 +124,33 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )
+
+
+def build_team(gan: Gan, threads: int) -> list[Gan]:
+    """The same GAN as each of `threads` threads sees it that share its rows, each with latent vectors of its own."""
+    blocks = [share_out(net.layers, threads) for net in (gan.generator, gan.discriminator)]
+    return [
+        _member(gan)._replace(
+            generator=_player(gan.generator, of_generator),
+            discriminator=_player(gan.discriminator, of_discriminator),
+            team=team,
+            latent=aligned(gan.latent.size).reshape(gan.latent.shape),
+            latent_labels=gan.latent_labels.copy(),
+        )
+        for team, of_generator, of_discriminator in zip(team_of(threads), *blocks, strict=True)
+    ]
+
+
+def build_duet(gan: Gan) -> list[Gan]:
+    """The same GAN as the discriminator's thread and the generator's see it."""
+    return [_member(gan)._replace(duet=duet) for duet in team_of(2)]
+
+
+def _member(gan: Gan) -> Gan:
+    """With counts of its own, for every thread counts for itself."""
+    generator, discriminator = (_player(net, net.blocks) for net in (gan.generator, gan.discriminator))
+    return gan._replace(generator=generator, discriminator=discriminator, clock=gan.clock.copy())
+
+
+def _player(net: Network, blocks: np.ndarray) -> Network:
+    return net._replace(blocks=blocks, rate=net.rate.copy(), updates=net.updates.copy())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 
-from fastgan import networks
 from fastgan.compiled import compiled
 from fastgan.data.dataset import DataSpec
 from fastgan.networks import (
@@ -90,7 +88,7 @@ def build_classifier(spec: DataSpec, batch_size: int, random: np.random.Generato
     return net
 
 
-@functools.partial(compiled, parts=tuple(vars(networks)))
+@compiled
 def train_steps(
     net: Network, rows: np.ndarray, labels: np.ndarray, order: np.ndarray, no_labels: np.ndarray
 ) -> None:

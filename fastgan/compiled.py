@@ -11,20 +11,27 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any
 
 from numba import njit
 from numba.core import codegen
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu import CPUContext
+from numba.core.dispatcher import Dispatcher
 from numba.core.sigutils import normalize_signature
+from numba.extending import register_jitable
 
 import fastgan
 import fastgan_kernels
 from fastgan.data.download import cache_folder
 from fastgan.errors import UserError
+
+# Decorates the parts of a function for `compiled`: plain Python, compiled only with what calls it.
+part = register_jitable(no_cfunc_wrapper=True)
 
 
 @functools.cache
@@ -99,48 +106,75 @@ def cache_is_writable() -> bool:
     return True
 
 
-def compiled(function: Callable[..., Any], parts: Iterable[str] = ()) -> Any:
-    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk.
-
-    `parts` names functions that it calls and nothing else does, to compile faster: see `_optimised_once`.
-    """
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk."""
     dispatcher = njit(nogil=True, error_model="numpy")(function)
     dispatcher._cache = _Cache(function) if cache_is_writable() else NullCache()
     compile_one = dispatcher.compile
-    names = frozenset(parts) - {function.__name__}
 
-    def compile_parts_once(signature: Any) -> Any:
-        with _optimised_once(names):
+    def compile_whole(signature: Any) -> Any:
+        with _machine_code_only_for(function.__qualname__):
             return compile_one(signature)
 
-    dispatcher.compile = compile_parts_once
+    dispatcher.compile = compile_whole
     return dispatcher
 
 
 @contextlib.contextmanager
-def _optimised_once(parts: frozenset[str]) -> Iterator[None]:
-    """Leave the optimisation of these functions to the one function they are all linked into.
+def _machine_code_only_for(name: str) -> Iterator[None]:
+    """Make machine code of this function alone, with all that it calls inside.
 
-    Numba optimises each function with all that it calls, so that code ten calls deep is optimised ten times. For the
-    step this takes a third of the compile time and changes nothing in the result. Numba's lock is held, for threads
-    that compile at once borrow the same method.
+    Numba also optimises each function that it calls, and all that this calls in turn, and makes machine code of each,
+    as if Python called it too: most of the time, and nothing of it is used. Should Python call one later, its
+    machine code is made then. Numba's lock is held, for threads that compile at once borrow the same methods.
     """
-    library = codegen.CPUCodeLibrary
+    library: Any = codegen.JITCodeLibrary
+    context: Any = CPUContext
+    dispatcher: Any = Dispatcher
     with global_compiler_lock:
-        optimise = getattr(library, "_optimize_final_module", None)
-        if optimise is None:  # a Numba that is built otherwise compiles as it always does
-            yield
-            return
+        make_code, make_callable, insert = library.finalize, context.get_executable, dispatcher.add_overload
 
-        def unless_part(self: Any) -> None:
-            if self.name not in parts:
-                optimise(self)
+        def link(self: Any) -> None:
+            if self.name == name:
+                return make_code(self)
+            self._raise_if_finalized()
+            for each in dict.fromkeys(self._linking_libraries):
+                self._reload_init.update(each._reload_init)
+                self._final_module.link_in(each._get_module_for_linking(), preserve=True)
+            self._finalize_dynamic_globals()
+            self._finalized = True
 
-        library._optimize_final_module = unless_part
+        def make_callable_late(self: Any, part: Any, description: Any, environment: Any) -> Any:
+            if part.name == name:
+                return make_callable(self, part, description, environment)
+
+            @functools.cache
+            def late() -> Any:
+                part._optimize_final_module()
+                part._finalize_final_module()
+                return make_callable(self, part, description, environment)
+
+            return lambda *arguments: late()(*arguments)
+
+        def insert_if_made(self: Any, result: Any) -> None:
+            if isinstance(result.entry_point, BuiltinFunctionType):
+                insert(self, result)
+            else:
+                self.overloads[tuple(result.signature.args)] = result
+
+        library.finalize, context.get_executable, dispatcher.add_overload = (
+            link,
+            make_callable_late,
+            insert_if_made,
+        )
         try:
             yield
         finally:
-            library._optimize_final_module = optimise
+            library.finalize, context.get_executable, dispatcher.add_overload = (
+                make_code,
+                make_callable,
+                insert,
+            )
 
 
 def is_cached(dispatcher: Any) -> bool:

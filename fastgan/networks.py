@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
+from fastgan.compiled import part
 from fastgan.errors import UserError
+from fastgan.team import GROUP
 from fastgan_kernels import (
     ACTIVATIONS,
     LEAKY_RELU,
     RELU,
     adam,
     begin_update,
-    conditional_backward,
+    bias_gradient,
+    conditional_backward_weights,
     conditional_forward,
-    dense_backward,
+    dense_backward_rows,
+    dense_backward_weights,
     dense_forward,
     grouped_softmax,
     grouped_softmax_backward,
@@ -30,6 +33,13 @@ OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
 
 # Columns of a network's layer table.
 INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS = range(6)
+
+# Columns of its table of blocks: a layer, rows of its weights, and the parameters from the first of these to the last;
+# the last block of a layer ends with its bias.
+LAYER, FIRST, COUNT, START, STOP = range(5)
+
+# Parameters of a block: its gradient and moments stay in a core's cache while the block is updated.
+BLOCK = 2**17
 
 
 class Optimiser(NamedTuple):
@@ -55,6 +65,7 @@ class Network(NamedTuple):
         units of all layers before it, which places its activations in the arena
     params, grads, mean, square : (n,) float32: parameters, gradients, optimiser moments (momentum's velocity is mean)
     outputs, deltas : (max_rows * units,) float32: each layer's outputs, and the loss's gradient there
+    blocks : (blocks, 5) int64: the parameters that one thread updates, as all do in the network of a single thread
     rate : (1,) float32, learning rate of the newest update
     updates : (1,) int64, updates made
     slope : of leaky ReLU below zero
@@ -68,6 +79,7 @@ class Network(NamedTuple):
     square: np.ndarray
     outputs: np.ndarray
     deltas: np.ndarray
+    blocks: np.ndarray
     rate: np.ndarray
     updates: np.ndarray
     max_rows: int
@@ -106,14 +118,16 @@ def build_network(
         offset = bias + outputs
         units += outputs
     params = aligned(offset)
+    layers = np.array(rows, np.int64)
     return Network(
-        layers=np.array(rows, np.int64),
+        layers=layers,
         params=params,
         grads=aligned(offset),
         mean=aligned(offset),
         square=aligned(offset),
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
+        blocks=share_out(layers, 1)[0],
         rate=np.zeros(1, np.float32),
         updates=np.zeros(1, np.int64),
         max_rows=max_rows,
@@ -121,6 +135,24 @@ def build_network(
         softmax_group=softmax_group,
         optimiser=optimiser,
     )
+
+
+def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
+    """Cut the parameters into blocks, (blocks, 5) int64 for each thread, as many parameters for each as can be."""
+    total = int((layers[:, OUTPUTS] * (layers[:, INPUTS] + 1)).sum())
+    most = min(BLOCK, -(-total // (2 * threads)) if threads > 1 else BLOCK)
+    blocks = []
+    for layer, (inputs, outputs, weights, bias) in enumerate(layers[:, :4].tolist()):
+        height = max(1, most // outputs // GROUP) * GROUP
+        for first in range(0, inputs, height):
+            count = min(height, inputs - first)
+            stop = weights + (first + count) * outputs
+            blocks.append(
+                (layer, first, count, weights + first * outputs, stop if stop < bias else bias + outputs)
+            )
+    table = np.array(blocks, np.int64)
+    middle = (table[:, START] + table[:, STOP]) / 2
+    return [table[middle * threads // total == rank] for rank in range(threads)]
 
 
 def initialise(net: Network, method: str, std: float, random: np.random.Generator) -> None:
@@ -141,7 +173,7 @@ def initialise(net: Network, method: str, std: float, random: np.random.Generato
         b[...] = 0
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def weights(net, vector, layer):
     """Views of one layer's weights (inputs, outputs) and bias (outputs,) in `vector`."""
     inputs, outputs = net.layers[layer, INPUTS], net.layers[layer, OUTPUTS]
@@ -149,29 +181,38 @@ def weights(net, vector, layer):
     return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def layer_rows(net, arena, layer, rows):
-    """View of one layer's first `rows` rows in an arena: (rows, outputs)."""
+@part
+def layer_rows(net, arena, layer, rows, first=0):
+    """View of `rows` rows of one layer in an arena, from row `first` on: (rows, outputs)."""
     outputs = net.layers[layer, OUTPUTS]
-    start = net.layers[layer, UNITS] * net.max_rows
+    start = net.layers[layer, UNITS] * net.max_rows + first * outputs
     return arena[start : start + rows * outputs].reshape((rows, outputs))
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def last_delta(net, rows):
+@part
+def last_delta(net, rows, first=0):
     """Where the loss writes its gradient at the network's output: (rows, outputs)."""
-    return layer_rows(net, net.deltas, len(net.layers) - 1, rows)
+    return layer_rows(net, net.deltas, len(net.layers) - 1, rows, first)
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def forward(net, x, labels):
-    """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output."""
+@part
+def last_output(net, rows):
+    """What the network made of `rows` rows: (rows, outputs)."""
+    return layer_rows(net, net.outputs, len(net.layers) - 1, rows)
+
+
+@part
+def forward(net, x, labels, first=0):
+    """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output.
+
+    The arena's rows from `first` on are written.
+    """
     rows = x.shape[0]
     source = x
     for layer in range(len(net.layers)):
         w, b = weights(net, net.params, layer)
         activation = net.layers[layer, ACTIVATION]
-        y = layer_rows(net, net.outputs, layer, rows)
+        y = layer_rows(net, net.outputs, layer, rows, first)
         if layer == 0 and labels.size > 0:
             conditional_forward(x, labels, w, b, activation, net.slope, y)
         else:
@@ -182,49 +223,88 @@ def forward(net, x, labels):
     return source
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def backward(net, x, labels, learn, dx):
     """Gradients from the output's delta down: of the parameters if `learn`, of x into `dx` unless that is size 0."""
-    rows = x.shape[0]
-    last = len(net.layers) - 1
+    backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx)
+    if learn:
+        for block in net.blocks:
+            gradient(net, block, x, labels)
+
+
+@part
+def backward_rows(net, rows, first, dx):
+    """Carry the output's delta of some rows down through the layers, and into dx (rows, inputs) unless size 0."""
     if net.softmax_group > 0:
-        y = layer_rows(net, net.outputs, last, rows)
-        grouped_softmax_backward(y, last_delta(net, rows), net.softmax_group)
-    for layer in range(last, -1, -1):
+        y = layer_rows(net, net.outputs, len(net.layers) - 1, rows, first)
+        grouped_softmax_backward(y, last_delta(net, rows, first), net.softmax_group)
+    for layer in range(len(net.layers) - 1, -1, -1):
         w, _ = weights(net, net.params, layer)
-        dw, db = weights(net, net.grads, layer)
-        if not learn:
-            dw, db = dw[:0], db[:0]
-        activation = net.layers[layer, ACTIVATION]
-        y, dy = layer_rows(net, net.outputs, layer, rows), layer_rows(net, net.deltas, layer, rows)
+        y, dy = (
+            layer_rows(net, net.outputs, layer, rows, first),
+            layer_rows(net, net.deltas, layer, rows, first),
+        )
+        dbelow = dx
         if layer > 0:
-            below = layer_rows(net, net.outputs, layer - 1, rows)
-            dbelow = layer_rows(net, net.deltas, layer - 1, rows)
-            dense_backward(below, w, y, dy, activation, net.slope, dw, db, dbelow)
-        elif labels.size > 0:
-            conditional_backward(x, labels, y, dy, activation, net.slope, dw, db)
-        else:
-            dense_backward(x, w, y, dy, activation, net.slope, dw, db, dx)
+            dbelow = layer_rows(net, net.deltas, layer - 1, rows, first)
+        dense_backward_rows(w, y, dy, net.layers[layer, ACTIVATION], net.slope, dbelow)
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
+def gradient(net, block, x, labels):
+    """Gradient of one block of parameters, over all rows of x, whose deltas have been carried down."""
+    rows, layer, first = len(x), block[LAYER], block[FIRST]
+    outputs = net.layers[layer, OUTPUTS]
+    end = block[START] + block[COUNT] * outputs
+    dw = net.grads[block[START] : end].reshape((block[COUNT], outputs))
+    db = net.grads[end : block[STOP]]
+    dz = layer_rows(net, net.deltas, layer, rows)
+    if layer > 0:
+        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, first)
+    elif labels.size > 0:
+        conditional_backward_weights(x, labels, dz, dw, first)
+    else:
+        dense_backward_weights(x, dz, dw, first)
+    if len(db) > 0:
+        bias_gradient(dz, db, 0)
+
+
+@part
+def learn(net, x, labels, step):
+    """Update this thread's parameters: the gradient over all rows of x, then the optimiser, block by block."""
+    begin(net, step)
+    for block in net.blocks:
+        gradient(net, block, x, labels)
+        optimise(net, block[START], block[STOP])
+
+
+@part
 def update(net, step):
     """One step of the network's optimiser along its gradients."""
+    begin(net, step)
+    optimise(net, 0, len(net.params))
+
+
+@part
+def begin(net, step):
+    """Count an update and set its learning rate."""
     rule = net.optimiser
     begin_update(net.rate, net.updates, step, rule.initial_rate, rule.decay_start, rule.decay_steps)
+
+
+@part
+def optimise(net, start, stop):
+    """Move the parameters from `start` to `stop` along their gradients."""
+    rule = net.optimiser
+    params, grads, mean, square = (
+        net.params[start:stop],
+        net.grads[start:stop],
+        net.mean[start:stop],
+        net.square[start:stop],
+    )
     if rule.code == ADAM:
-        adam(
-            net.params,
-            net.grads,
-            net.mean,
-            net.square,
-            net.rate,
-            net.updates,
-            rule.beta1,
-            rule.beta2,
-            rule.epsilon,
-        )
+        adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
     elif rule.code == SGD:
-        sgd(net.params, net.grads, net.mean, net.rate, rule.momentum)
+        sgd(params, grads, mean, net.rate, rule.momentum)
     else:
-        rmsprop(net.params, net.grads, net.square, net.rate, rule.rho, rule.epsilon)
+        rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)

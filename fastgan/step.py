@@ -2,6 +2,11 @@
 
 One step is `n_critic` discriminator steps, then one generator step (Goodfellow et al. 2014, arXiv 1406.2661,
 algorithm 1), in the half-batch form of Keras-style loops (`separate`) or on the summed loss (`joint`).
+
+Every thread runs the same code. In a team each takes its share of the rows up to an update; there they meet, and each
+updates its share of the parameters, over all rows. In a duet each plays one player, so that the generator learns and
+makes rows while the discriminator learns. A row's numbers and a parameter's sums do not depend on whose share they are
+in, so a step gives the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -9,15 +14,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
-from fastgan.networks import Network, backward, forward, last_delta, update
+from fastgan.by_reference import by_reference
+from fastgan.compiled import part
+from fastgan.networks import Network, backward_rows, forward, last_delta, last_output, learn
+from fastgan.team import Team, meet, share
 from fastgan_kernels import (
-    acgan_head,
+    acgan_head_rows,
     copy_rows,
     gather_labels,
     gather_rows,
     integers,
+    mean_rows,
     normal,
     one_hot_rows,
     shuffled_rows,
@@ -74,10 +82,13 @@ class Gan(NamedTuple):
 
     Parameters
     ----------
+    team : this thread's place among those that share the rows; clock and latent vectors are each thread's own
+    duet : this thread's place, if each of two threads plays one player
     latent : (batch, latent_dim) float32; latent_labels : (batch,) int64, or (0,) without classes
-    real : (2 real_rows, width) float32, gathered rows; in joint updates fake rows follow
+    real : (2 real_rows, width) float32, gathered rows; fake rows that are kept follow
     real_labels : (2 real_rows,) int64, theirs, or (0,)
     indices : (2 real_rows,) int64, the rows drawn
+    losses : (3, 2 real_rows) float32, each row's adversarial loss, score and class loss
     scale, shift : (columns,) float32 of the data
     key : (2,) uint32; clock : (1,) int64, training steps made, or parts of one in a loop of the caller's
     vocabulary : tokens' one-hot width, 0 for numbers
@@ -87,11 +98,14 @@ class Gan(NamedTuple):
     generator: Network
     discriminator: Network
     roles: Roles
+    team: Team
+    duet: Team
     latent: np.ndarray
     latent_labels: np.ndarray
     real: np.ndarray
     real_labels: np.ndarray
     indices: np.ndarray
+    losses: np.ndarray
     scale: np.ndarray
     shift: np.ndarray
     key: np.ndarray
@@ -110,24 +124,25 @@ def entry(action, gan, data, labels, statistics):
 
     Numba compiles an op once for each set of options of its callers, and only this function has its own.
     """
-    perform(action, gan, data, labels, statistics)
+    perform(action, by_reference(gan), data, labels, statistics)
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def perform(action, gan, data, labels, statistics):
     """Run an action, TRAIN or a part of a step, once for each row of statistics (k, 9).
 
     Data (rows, columns) and labels (rows,) or (0,) are the whole data set for TRAIN, and one batch in data units
-    otherwise; a batch of no rows stands for the generator's own.
+    otherwise; a batch of no rows stands for the generator's own. A duet can TRAIN alone.
     """
-    for k in range(len(statistics)):
+    steps = len(statistics) if meet(gan.team) and meet(gan.duet) else 0
+    for k in range(steps):
         if action == TRAIN:
             train_step(gan, data, labels, statistics[k])
-        elif action == TRAIN_DISCRIMINATOR_FAKE and len(data) == 0:
-            fake, fake_labels = generate(gan, gan.real_rows, 0)
-            discriminator_update(gan, fake, fake_labels, gan.roles.fake, statistics[k][3:6])
         elif action == TRAIN_GENERATOR:
             train_generator(gan, statistics[k])
+        elif action == TRAIN_DISCRIMINATOR_FAKE and len(data) == 0:
+            x, y = generate(gan, gan.real_rows, 0)
+            discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
         else:
             x, y = gather_batch(gan, data, labels, len(data))
             if action == TRAIN_DISCRIMINATOR_REAL:
@@ -135,77 +150,130 @@ def perform(action, gan, data, labels, statistics):
             elif action == TRAIN_DISCRIMINATOR_FAKE:
                 discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
             else:
-                train_discriminator(gan, x, y, 0, statistics[k])
+                fake, fake_labels = kept_fakes(gan, len(x), 0)
+                learn_real(gan, x, y, statistics[k])
+                learn_fake(gan, fake, fake_labels, statistics[k])
                 if action == TRAIN_ON_BATCH:
                     train_generator(gan, statistics[k])
         gan.clock[0] += 1
+    meet(gan.duet)
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def train_step(gan, data, labels, statistics):
     """One step of both players; writes its (9,) statistics."""
+    alone = gan.duet.size == 1
+    discriminator, generator = alone or gan.duet.rank == 0, alone or gan.duet.rank == 1
+    rows = gan.real_rows
+    fake, fake_labels = gan.real[rows:], gan.real_labels[rows:]
     for critic_step in range(gan.n_critic):
-        x, y = real_batch(gan, data, labels, critic_step)
-        train_discriminator(gan, x, y, critic_step * STREAMS, statistics)
-    train_generator(gan, statistics)
+        if generator:
+            fake, fake_labels = kept_fakes(gan, rows, critic_step * STREAMS)
+        if discriminator:
+            x, y = real_batch(gan, data, labels, critic_step)
+            learn_real(gan, x, y, statistics)
+        meet(gan.duet)
+        if discriminator:
+            learn_fake(gan, fake, fake_labels, statistics)
+        if generator and critic_step == gan.n_critic - 1:
+            generate(gan, len(gan.latent), gan.n_critic * STREAMS)
+        meet(gan.duet)
+    if discriminator:
+        judge_generator(gan, statistics)
+    meet(gan.duet)
+    if generator:
+        generator_update(gan)
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def train_discriminator(gan, x, y, streams, statistics):
-    """One discriminator step on real rows x (rows, width) with labels y (rows,) or (0,), and as many fake ones."""
-    fake, fake_labels = generate(gan, len(x), streams)
+@part
+def learn_real(gan, x, y, statistics):
+    """The discriminator's update on real rows x (rows, width) with labels y (rows,) or (0,), or its first half."""
     if gan.joint:
-        discriminator_joint(gan, x, y, fake, fake_labels, statistics)
+        judge(gan, x, y, gan.roles.real, 0, x[:0], statistics[0:3])
     else:
         discriminator_update(gan, x, y, gan.roles.real, statistics[0:3])
-        discriminator_update(gan, fake, fake_labels, gan.roles.fake, statistics[3:6])
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
+def learn_fake(gan, x, y, statistics):
+    """The discriminator's update on as many fake rows, or on the sum of both losses."""
+    if gan.joint:
+        rows = len(x)
+        judge(gan, x, y, gan.roles.fake, rows, x[:0], statistics[3:6])
+        learn(gan.discriminator, gan.real[: 2 * rows], y[:0], gan.clock)
+        meet(gan.team)
+    else:
+        discriminator_update(gan, x, y, gan.roles.fake, statistics[3:6])
+
+
+@part
 def discriminator_update(gan, x, y, role, statistics):
     """Update the discriminator on rows x that are all real or all fake."""
-    net = gan.discriminator
-    logits = forward(net, x, y[:0])
-    head(role, logits, y, last_delta(net, len(x)), statistics)
-    backward(net, x, y[:0], True, x[:0])
-    update(net, gan.clock)
+    judge(gan, x, y, role, 0, x[:0], statistics)
+    learn(gan.discriminator, x, y[:0], gan.clock)
+    meet(gan.team)
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def discriminator_joint(gan, x, y, fake, fake_labels, statistics):
-    """Update the discriminator once on the sum of its losses on real and fake rows, as many of each."""
-    net, rows = gan.discriminator, len(x)
-    both = gan.real[: 2 * rows]
-    copy_rows(x, both[:rows])
-    copy_rows(fake, both[rows:])
-    logits = forward(net, both, y[:0])
-    delta = last_delta(net, 2 * rows)
-    head(gan.roles.real, logits[:rows], y, delta[:rows], statistics[0:3])
-    head(gan.roles.fake, logits[rows:], fake_labels, delta[rows:], statistics[3:6])
-    backward(net, both, y[:0], True, both[:0])
-    update(net, gan.clock)
-
-
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def train_generator(gan, statistics):
     """Update the generator through the discriminator, which is held still, on a full batch."""
-    rows = len(gan.latent)
-    g, d = gan.generator, gan.discriminator
-    fake, labels = generate(gan, rows, gan.n_critic * STREAMS)
-    logits = forward(d, fake, labels[:0])
-    head(gan.roles.generator, logits, labels, last_delta(d, rows), statistics[6:9])
-    backward(d, fake, labels[:0], False, last_delta(g, rows))
-    backward(g, gan.latent, labels, True, gan.latent[:0])
-    update(g, gan.clock)
+    generate(gan, len(gan.latent), gan.n_critic * STREAMS)
+    judge_generator(gan, statistics)
+    generator_update(gan)
 
 
-@register_jitable(no_cfunc_wrapper=True)
-def head(role, logits, labels, dlogits, statistics):
-    """Loss and gradient of one role at the discriminator's logits."""
-    acgan_head(logits, labels, role.code, role.target, role.sign, dlogits, statistics)
+@part
+def judge_generator(gan, statistics):
+    """What the discriminator says to the full batch in the generator's arena, and the gradient at those rows."""
+    g, rows = gan.generator, len(gan.latent)
+    role, fake = gan.roles.generator, last_output(g, rows)
+    judge(gan, fake, gan.latent_labels, role, 0, last_delta(g, rows), statistics[6:9])
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
+def generator_update(gan):
+    """Update the generator on the full batch that was judged."""
+    g = gan.generator
+    first, stop = share(len(gan.latent), gan.team)
+    backward_rows(g, stop - first, first, gan.latent[:0])
+    meet(gan.team)
+    learn(g, gan.latent, gan.latent_labels, gan.clock)
+    meet(gan.team)
+
+
+@part
+def judge(gan, x, labels, role, place, dx, statistics):
+    """A role's losses on x (rows, width), and their gradients down the discriminator, into dx unless size 0.
+
+    Row i of x is row `place` + i of the discriminator's arena and of the losses. The team meets when all are judged.
+    """
+    net = gan.discriminator
+    first, stop = share(len(x), gan.team)
+    rows, at = stop - first, place + first
+    logits = forward(net, x[first:stop], labels[:0], at)
+    delta, losses = last_delta(net, rows, at), gan.losses[:, at : at + rows]
+    acgan_head_rows(logits, labels[first:stop], role.code, role.target, role.sign, len(x), delta, losses)
+    backward_rows(net, rows, at, dx[first:stop])
+    meet(gan.team)
+    if gan.team.rank == 0:
+        mean_rows(gan.losses[:, place : place + len(x)], statistics)
+
+
+@part
+def kept_fakes(gan, rows, streams):
+    """Fake rows and their labels as `generate` makes them, where the generator does not overwrite them."""
+    fake, labels = generate(gan, rows, streams)
+    if gan.joint or gan.duet.size > 1:
+        first, stop = share(rows, gan.team)
+        copy_rows(fake[first:stop], gan.real[rows + first : rows + stop])
+        fake = gan.real[rows : 2 * rows]
+        if gan.n_classes > 0:
+            gan.real_labels[rows + first : rows + stop] = labels[first:stop]
+            labels = gan.real_labels[rows : 2 * rows]
+    return fake, labels
+
+
+@part
 def generate(gan, rows, streams):
     """Fake rows (rows, width) from fresh latent vectors, and the labels (rows,) or (0,) asked for."""
     latent, labels = gan.latent[:rows], gan.latent_labels[:rows]
@@ -215,29 +283,33 @@ def generate(gan, rows, streams):
         normal(latent, gan.key, gan.clock, streams + LATENT)
     if gan.n_classes > 0:
         integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
-    return forward(gan.generator, latent, labels), labels
+    g = gan.generator
+    first, stop = share(rows, gan.team)
+    forward(g, latent[first:stop], labels[first:stop], first)
+    return last_output(g, rows), labels
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def real_batch(gan, data, labels, critic_step):
     """The real rows of one critic step, in network units (rows, width), and their labels (rows,) or (0,)."""
     rows = gan.real_rows
-    indices = gan.indices[:rows]
-    if gan.replacement:
-        integers(indices, len(data), gan.key, gan.clock, critic_step * STREAMS + ROWS)
+    first, stop = share(rows, gan.team)
+    if gan.replacement:  # every thread draws all of them, the same ones
+        integers(gan.indices[:rows], len(data), gan.key, gan.clock, critic_step * STREAMS + ROWS)
     else:
-        per_step, offset = rows * gan.n_critic, rows * critic_step
-        shuffled_rows(indices, len(data), per_step, offset, gan.key, gan.clock, ROWS)
+        per_step, offset = rows * gan.n_critic, rows * critic_step + first
+        shuffled_rows(gan.indices[first:stop], len(data), per_step, offset, gan.key, gan.clock, ROWS)
     return gather_batch(gan, data, labels, rows)
 
 
-@register_jitable(no_cfunc_wrapper=True)
+@part
 def gather_batch(gan, data, labels, rows):
     """The rows of data that the first `rows` indices name, in network units (rows, width), and their labels."""
-    indices, x, y = gan.indices[:rows], gan.real[:rows], gan.real_labels[:rows]
+    first, stop = share(rows, gan.team)
+    indices, x = gan.indices[first:stop], gan.real[first:stop]
     if gan.vocabulary > 0:
         one_hot_rows(data, indices, gan.vocabulary, x)
     else:
         gather_rows(data, indices, gan.scale, gan.shift, x)
-    gather_labels(labels, indices, y)
-    return x, y
+    gather_labels(labels, indices, gan.real_labels[first:stop])
+    return gan.real[:rows], gan.real_labels[:rows]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
 from numba.core import codegen
 
 import fastgan_kernels
 from fastgan.compiled import (
-    _optimised_once,
+    _machine_code_only_for,
     cache_is_writable,
     compile_cache_folder,
     compiled,
@@ -129,21 +130,37 @@ def test_without_a_home_folder_it_compiles_all_the_same(monkeypatch):
 
 def test_threads_that_compile_at_once_leave_numba_as_it_was():
     """Each borrows a method of Numba's; the first to begin may be the first to end."""
-    before = codegen.CPUCodeLibrary._optimize_final_module
+    before = codegen.JITCodeLibrary.finalize
     inside, leave = threading.Event(), threading.Event()
 
     def other():
-        with _optimised_once(frozenset({"other"})):
+        with _machine_code_only_for("other"):
             inside.set()
             leave.wait()
 
     thread = threading.Thread(target=other)
-    with _optimised_once(frozenset({"this"})):
+    with _machine_code_only_for("this"):
         thread.start()
         inside.wait(0.1)  # in vain, unless both get in
     leave.set()
     thread.join()
-    assert codegen.CPUCodeLibrary._optimize_final_module is before
+    assert codegen.JITCodeLibrary.finalize is before
+
+
+@njit
+def half(x):
+    return x / 2
+
+
+def half_of_half(x):
+    return half(half(x))
+
+
+def test_what_is_compiled_inside_can_be_called_afterwards(cache):
+    """From Python, from a function of the caller's, and with other types: half of 3 is 1.5 each time."""
+    assert compiled(half_of_half)(6.0) == 1.5
+    assert (half(3.0), half(3.0), half(3), half(np.float32(3))) == (1.5, 1.5, 1.5, 1.5)
+    assert njit(lambda x: half(x) + 1)(3.0) == 2.5
 
 
 def run(folder, **limits):

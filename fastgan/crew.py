@@ -1,0 +1,136 @@
+"""Threads that run compiled steps together, as many and in such a way as turns out to be fastest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from fastgan.build import build_duet, build_team
+from fastgan.networks import Network
+from fastgan.step import TRAIN, Gan
+from fastgan.team import CANCELLED, GROUP
+
+# Another way is tried at every call whose count is a power of two, and then at every one of so many.
+_TRIAL_EVERY = 32
+# The part of such a call's steps that is made so.
+_TRIAL_SHARE = 0.1
+
+
+class Crew:
+    """Runs the actions of one GAN on threads; the results are the same bytes however many.
+
+    Parameters
+    ----------
+    function : compiled `fastgan.step.perform`, which releases the GIL
+    gan : what the threads share
+    threads : 0 for the fastest number, measured as the training goes
+    cores : threads at most where the number is 0
+    """
+
+    def __init__(self, function: Callable[..., None], gan: Gan, threads: int, cores: int):
+        self.gan = gan
+        self._function = function
+        self._ways = ways(gan, threads, cores)
+        self._paces: dict[int, Pace] = {}
+        self._teams: dict[Way, list[Gan]] = {}
+        self._others = ThreadPoolExecutor(max(way.threads for way in self._ways), "fastgan")
+
+    def perform(self, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray) -> None:
+        """Call `fastgan.step.perform`."""
+        pace = self._paces.get(action)
+        if pace is None:
+            able = [way for way in self._ways if action == TRAIN or not way.duet]
+            pace = self._paces[action] = Pace(able)
+        for way, part in pace.plan(len(statistics)):
+            started = time.perf_counter()
+            self._run(way, action, data, labels, statistics[part])
+            pace.record(way, (time.perf_counter() - started) / max(1, part.stop - part.start))
+
+    def _run(
+        self, way: Way, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
+    ) -> None:
+        if way.threads == 1:
+            self._function(action, self.gan, data, labels, statistics)
+            return
+        if way not in self._teams:
+            self._teams[way] = build_duet(self.gan) if way.duet else build_team(self.gan, way.threads)
+        first, *others = self._teams[way]
+        _copy_counts(self.gan, first, *others)
+        running = []
+        try:
+            for other in others:
+                running.append(self._others.submit(self._function, action, other, data, labels, statistics))
+            self._function(action, first, data, labels, statistics)
+        except BaseException:  # such as Ctrl-C: the others must not wait for a thread that never comes
+            for place in (first.team, first.duet):
+                place.meetings[CANCELLED] = 1
+            del self._teams[way]
+            raise
+        finally:
+            for each in running:
+                each.result()
+        _copy_counts(first, self.gan)
+        if way.duet:
+            _copy_updates(others[0].generator, self.gan.generator)
+
+
+def _copy_counts(source: Gan, *targets: Gan) -> None:
+    """Copy what every thread counts for itself."""
+    for target in targets:
+        target.clock[0] = source.clock[0]
+        _copy_updates(source.generator, target.generator)
+        _copy_updates(source.discriminator, target.discriminator)
+
+
+def _copy_updates(source: Network, target: Network) -> None:
+    target.updates[0], target.rate[0] = source.updates[0], source.rate[0]
+
+
+class Way(NamedTuple):
+    """How threads share a step: its rows and parameters, or, in a duet, its players."""
+
+    threads: int
+    duet: bool = False
+
+
+def ways(gan: Gan, threads: int, cores: int) -> list[Way]:
+    """Ways to try: with each power of two of threads that have a group of rows each, up to a thread for every core."""
+    if threads == 2:
+        return [Way(2), Way(2, duet=True)]
+    if threads:
+        return [Way(threads)]
+    most = max(1, min(cores, gan.real_rows // GROUP))
+    numbers = [2**power for power in range(most.bit_length())]
+    return [Way(number) for number in sorted({*numbers, most})] + [Way(2, duet=True)] * (cores > 1)
+
+
+class Pace:
+    """Seconds that a step takes each way, as last measured, and which way to go next."""
+
+    def __init__(self, ways: list[Way]):
+        self.seconds: dict[Way, float] = {}
+        self._ways = ways
+        self._calls = 0
+        self._trials = 0
+
+    def plan(self, steps: int) -> Iterator[tuple[Way, slice]]:
+        """Share out the steps of one call: a trial now and then, the rest the fastest way."""
+        if len(self._ways) == 1 or steps == 0:
+            yield self._ways[0], slice(0, steps)
+            return
+        self._calls += 1
+        trial = 0
+        if self._calls & (self._calls - 1) == 0 or self._calls % _TRIAL_EVERY == 0:
+            trial = max(1, int(steps * _TRIAL_SHARE))
+            yield self._ways[self._trials % len(self._ways)], slice(0, trial)
+            self._trials += 1
+        if trial < steps:
+            yield min(self._ways, key=lambda way: self.seconds.get(way, 0)), slice(trial, steps)
+
+    def record(self, way: Way, seconds: float) -> None:
+        """Remember what a step just took: half of it new, half of what it took before."""
+        self.seconds[way] = (seconds + self.seconds.get(way, seconds)) / 2

@@ -1,0 +1,130 @@
+"""How many threads run the steps: the same bytes with any, and the fastest of what was measured."""
+
+import numpy as np
+import pytest
+
+from fastgan.crew import Crew, Pace, Way, ways
+from fastgan.step import STATISTICS, TRAIN, TRAIN_DISCRIMINATOR_FAKE, TRAIN_GENERATOR, TRAIN_ON_BATCH
+
+TRAININGS = {
+    "plain": dict(batch_size=64),
+    "joint, classes": dict(kind="bytes", classes=3, update="joint", batch_size=40),
+    "separate, classes": dict(kind="bytes", classes=3, batch_size=50),
+    "five critic steps": dict(n_critic=5, loss="wasserstein", optimiser="rmsprop", sampling="replacement"),
+    "joint critic steps": dict(n_critic=3, update="joint", latent="uniform", optimiser="sgd", momentum=0.5),
+    "tokens with classes": dict(kind="tokens", classes=3, loss="hinge", n_critic=2),
+}
+WAYS = [Way(1), Way(2), Way(3), Way(2, duet=True)]
+
+
+def only(trainer, way):
+    """A crew that goes one way."""
+    crew = Crew(trainer.backend.function, trainer.gan, 0, 4)
+    crew._ways = [way]
+    return crew
+
+
+def run(trainer, crew, action, steps, rows=None):
+    statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+    data, labels = trainer.dataset.array, trainer.dataset.labels
+    if rows is not None:
+        trainer.gan.indices[:rows] = np.arange(rows)
+        data, labels = data[:rows], labels[:rows]
+    crew.perform(action, data, labels, statistics)
+    return statistics.tobytes()
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_the_same_bytes_with_any_number_of_threads(make_trainer, state_of, training):
+    ends = set()
+    for way in WAYS:
+        trainer = make_trainer(backend="cpu", generator=[17, 9], **TRAININGS[training])
+        crew = only(trainer, way)
+        seen = [run(trainer, crew, TRAIN, steps) for steps in (1, 7, 2)]
+        ends.add((state_of(trainer), *seen))
+        assert trainer.step == 10 and trainer.gan.generator.updates[0] == 10
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("update", ["joint", "separate"])
+def test_parts_of_a_step_give_the_same_bytes_too(make_trainer, state_of, update):
+    ends = set()
+    for way in WAYS[:3]:
+        trainer = make_trainer(backend="cpu", classes=3, update=update, batch_size=40)
+        crew = only(trainer, way)
+        seen = [
+            run(trainer, crew, TRAIN_ON_BATCH, 2, rows=33),
+            run(trainer, crew, TRAIN_DISCRIMINATOR_FAKE, 1, rows=0),
+            run(trainer, crew, TRAIN_GENERATOR, 1),
+        ]
+        ends.add((state_of(trainer), *seen))
+    assert len(ends) == 1
+
+
+def test_a_training_may_change_its_threads_at_any_step(make_trainer, state_of):
+    settings = dict(backend="cpu", classes=3, batch_size=40)
+    steady, changing = make_trainer(**settings), make_trainer(**settings)
+    run(steady, only(steady, Way(1)), TRAIN, 12)
+    crew = only(changing, Way(1))
+    for way, steps in ((Way(2), 3), (Way(2, duet=True), 4), (Way(3), 1), (Way(1), 2), (Way(2), 2)):
+        crew._ways, crew._paces = [way], {}
+        run(changing, crew, TRAIN, steps)
+    assert state_of(steady) == state_of(changing)
+
+
+def test_threads_are_as_asked_or_as_rows_and_cores_allow(make_trainer):
+    gan = make_trainer(batch_size=96).gan  # 48 rows: 6 groups
+    duet = Way(2, duet=True)
+    assert ways(gan, 3, cores=8) == [Way(3)]
+    assert ways(gan, 2, cores=8) == [Way(2), duet]
+    assert ways(gan, 0, cores=1) == [Way(1)]
+    assert ways(gan, 0, cores=2) == [Way(1), Way(2), duet]
+    assert ways(gan, 0, cores=64) == [Way(1), Way(2), Way(4), Way(6), duet]
+    assert ways(make_trainer(batch_size=8).gan, 0, cores=64) == [Way(1), duet]
+
+
+def play(pace, seconds, calls, steps=100):
+    """Make calls of a step that takes so many seconds each way; the steps made each way."""
+    made = dict.fromkeys(seconds, 0)
+    for _ in range(calls):
+        stops = [0]
+        for way, part in pace.plan(steps):
+            assert part.start == stops[-1] and part.stop > part.start
+            stops.append(part.stop)
+            made[way] += part.stop - part.start
+            pace.record(way, seconds[way])
+        assert stops[-1] == steps
+    return made
+
+
+def test_the_fastest_way_is_found_and_found_again():
+    seconds = {Way(1): 3.0, Way(2): 2.0, Way(2, duet=True): 1.0}
+    pace = Pace(list(seconds))
+    made = play(pace, seconds, 200)
+    assert made[Way(2, duet=True)] > 0.9 * sum(made.values())
+    seconds[Way(2, duet=True)] = 9.0  # another program took the other core
+    seconds[Way(2)] = 8.0
+    made = play(pace, seconds, 400)
+    assert made[Way(1)] > 0.9 * sum(made.values())
+
+
+def test_an_interrupted_call_leaves_nobody_waiting_and_changes_nothing(make_trainer, state_of):
+    trainer = make_trainer(backend="cpu")
+    crew, before = only(trainer, Way(2)), state_of(trainer)
+    function = crew._function
+    calls = []
+
+    def interrupted(*arguments):
+        """Ctrl-C reaches the main thread just before it would begin; the other thread has begun."""
+        calls.append(arguments[1].team.rank)
+        if arguments[1].team.rank == 0:
+            raise KeyboardInterrupt
+        function(*arguments)
+
+    crew._function = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run(trainer, crew, TRAIN, 5)
+    assert sorted(calls) == [0, 1] and state_of(trainer) == before
+    crew._function = function
+    run(trainer, crew, TRAIN, 5)
+    assert trainer.step == 5
