@@ -268,7 +268,8 @@ def kept_fakes(gan, rows, streams):
         copy_rows(fake[first:stop], gan.real[rows + first : rows + stop])
         fake = gan.real[rows : 2 * rows]
         if gan.n_classes > 0:
-            gan.real_labels[rows + first : rows + stop] = labels[first:stop]
+            for row in range(first, stop):  # Numba compiles for seconds what assigns a slice to a slice
+                gan.real_labels[rows + row] = labels[row]
             labels = gan.real_labels[rows : 2 * rows]
     return fake, labels
 

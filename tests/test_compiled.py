@@ -163,6 +163,24 @@ def test_what_is_compiled_inside_can_be_called_afterwards(cache):
     assert njit(lambda x: half(x) + 1)(3.0) == 2.5
 
 
+def test_a_step_needs_no_blas_but_other_code_finds_it(tmp_path):
+    code = (
+        "import sys, numpy as np, fastgan\n"
+        "X = np.random.default_rng(0).normal(size=(50, 2)).astype('f4')\n"
+        "fastgan.GAN(generator=[4], discriminator=[4], batch_size=8, backend='cpu').fit(X, steps=1)\n"
+        "assert 'scipy.linalg' not in sys.modules\n"
+        "from numba import njit\n"
+        "a = np.arange(4.0).reshape(2, 2)\n"
+        "assert (njit(lambda a: np.dot(a, a))(a) == a @ a).all() and 'scipy.linalg' in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
 def run(folder, **limits):
     environment = os.environ | {
         "PYTHONPATH": str(folder),
