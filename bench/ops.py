@@ -1,0 +1,144 @@
+"""Every op of fastgan_kernels, and arguments to time it on, by the names of its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import fastgan_kernels as kernels
+
+CLASSES, ROWS, VOCABULARY = 10, 10_000, 8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Rows of a batch, and inputs and outputs of a layer; an optimiser's vector is that layer's."""
+
+    rows: int
+    inputs: int
+    outputs: int
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.inputs}x{self.outputs}"
+
+
+SHAPES = (Shape(32, 64, 64), Shape(64, 512, 784), Shape(256, 1024, 1024))
+
+OPS = {name: value for name in kernels.__all__ if hasattr(value := getattr(kernels, name), "registry")}
+"""All of them, by name: an op is a generic function."""
+
+
+def arguments(name: str, shape: Shape) -> dict[str, Any]:
+    """Arguments of an op, to call it on again and again: what it updates in place stays of order one, or 0."""
+    rows, inputs, outputs = shape.rows, shape.inputs, shape.outputs
+    random = np.random.default_rng(0)
+
+    def normal(*size: int) -> np.ndarray:
+        return random.standard_normal(size, np.float32)
+
+    def whole(below: int, *size: int) -> np.ndarray:
+        return random.integers(0, below, size)
+
+    layer = inputs + (CLASSES if name.startswith("conditional") else 0)
+    vector, logits = inputs * outputs + outputs, CLASSES if name == "softmax_cross_entropy" else 1 + CLASSES
+    known: dict[str, Callable[[], Any]] = {
+        # layers; relu, since leaky relu would shrink dy to denormal numbers
+        "x": lambda: normal(rows, inputs),
+        "w": lambda: normal(layer, outputs) / np.float32(np.sqrt(layer)),
+        "b": lambda: normal(outputs),
+        "y": lambda: normal(rows, outputs),
+        "dy": lambda: normal(rows, outputs),
+        "dz": lambda: normal(rows, outputs),
+        "dw": lambda: normal(layer, outputs),
+        "db": lambda: normal(outputs),
+        "dx": lambda: normal(rows, inputs),
+        "labels": lambda: whole(CLASSES, rows),
+        "activation": lambda: kernels.RELU,
+        "slope": lambda: 0.2,
+        "first": lambda: 0,
+        "group": lambda: VOCABULARY,
+        # losses
+        "logits": lambda: normal(rows, logits),
+        "dlogits": lambda: normal(rows, logits),
+        "loss": lambda: kernels.BCE,
+        "target": lambda: 1.0,
+        "sign": lambda: 1.0,
+        "batch": lambda: rows,
+        "losses": lambda: normal(3, rows),
+        "statistics": lambda: np.zeros(3, np.float32),
+        # optimisers
+        "params": lambda: normal(vector),
+        "grads": lambda: normal(vector),
+        "mean": lambda: normal(vector),
+        "square": lambda: np.abs(normal(vector)),
+        "velocity": lambda: normal(vector),
+        "rate": lambda: np.full(1, 1e-6, np.float32),
+        "updates": lambda: np.full(1, 1000),
+        "beta1": lambda: 0.5,
+        "beta2": lambda: 0.999,
+        "epsilon": lambda: 1e-7,
+        "momentum": lambda: 0.5,
+        "rho": lambda: 0.9,
+        "initial_rate": lambda: 1e-6,
+        "decay_start": lambda: 0.0,
+        "decay_steps": lambda: 1e9,
+        # rows and random numbers
+        "out": lambda: normal(rows, outputs),
+        "key": lambda: kernels.key_of(0),
+        "step": lambda: np.zeros(1, np.int64),
+        "stream": lambda: 0,
+        "bound": lambda: ROWS,
+        "rows": lambda: ROWS,
+        "per_step": lambda: rows,
+        "offset": lambda: 0,
+        "data": lambda: whole(256, ROWS, outputs).astype(np.uint8),
+        "indices": lambda: whole(ROWS, rows),
+        "scale": lambda: normal(outputs),
+        "shift": lambda: normal(outputs),
+        "source": lambda: normal(rows, outputs),
+        "vocabulary": lambda: VOCABULARY,
+    }
+    if name in ("integers", "shuffled_rows", "gather_labels"):
+        known["out"] = lambda: np.zeros(rows, np.int64)
+    if name == "gather_labels":
+        known["labels"] = lambda: whole(CLASSES, ROWS)
+    if name == "one_hot_rows":
+        known["data"] = lambda: whole(VOCABULARY, ROWS, outputs // VOCABULARY).astype(np.uint8)
+    if name == "grouped_softmax_backward":  # at a certain choice the gradient is 0 at once, never denormal
+        known["y"] = lambda: np.tile(np.eye(1, VOCABULARY, dtype=np.float32), (rows, outputs // VOCABULARY))
+    wanted = inspect.signature(OPS[name]).parameters
+    unknown = [each for each in wanted if each not in known]
+    if unknown:
+        raise KeyError(f"{name}: no value to time it on for {', '.join(unknown)}; add it to bench/ops.py")
+    return {each: known[each]() for each in wanted}
+
+
+def interpreted(name: str) -> Callable[..., None]:
+    """Call the reference so many times: ``f(*arguments, times)``."""
+    op = OPS[name]
+
+    def run(*values: Any) -> None:
+        for _ in range(values[-1]):
+            op(*values[:-1])
+
+    return run
+
+
+@cache
+def compiled(name: str) -> Callable[..., None]:
+    """Call the compiled version so many times, from compiled code: ``f(*arguments, times)``."""
+    from numba import njit
+
+    op = OPS[name]
+
+    @njit
+    def repeat(times, *values):
+        for _ in range(times):
+            op(*values)
+
+    return lambda *values: repeat(values[-1], *values[:-1])
