@@ -11,9 +11,10 @@ The floor of one half-batch step is the sum of
 
 The rate of a product is that of the fastest of SciPy's BLAS called from compiled code, NumPy's BLAS and ``torch.mm``,
 each on one thread and on all, and the products of fastgan_kernels on one thread. Each is repeated on the same
-operands, so these lie in the fastest cache that holds them; in a step they may not. The way with the best median over
-the rounds counts, in all of them, and ways are mixed freely. Nothing is counted for activations, biases, losses,
-random numbers, gathered rows, calls, and threads that wait for each other.
+operands, so these lie in the fastest cache that holds them; in a step they may not. Of a round's three measurements
+the least counts. The way with the best median over the rounds counts, in all of them, and ways are mixed freely.
+Nothing is counted for activations, biases, losses, random numbers, gathered rows, calls, and threads that wait for
+each other.
 """
 
 from __future__ import annotations

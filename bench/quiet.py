@@ -7,15 +7,18 @@ import time
 LOOK = 0.01
 """Seconds between two looks at the processor time used."""
 
+QUIET = 0.03
+"""Of a core; on busy cores a thread that spins, and yields, gets little more."""
+
 MOST = 0.5
 """Seconds to wait at most."""
 
 
 def settle() -> None:
-    """Return when less than a tenth of a core was used for `LOOK` seconds."""
-    end = time.perf_counter() + MOST
-    while time.perf_counter() < end:
+    """Return when two looks in a row found this process quiet."""
+    end, quiet = time.perf_counter() + MOST, 0
+    while quiet < 2 and time.perf_counter() < end:
         used, started = time.process_time(), time.perf_counter()
         time.sleep(LOOK)
-        if time.process_time() - used < 0.1 * (time.perf_counter() - started):
-            return
+        share = (time.process_time() - used) / (time.perf_counter() - started)
+        quiet = quiet + 1 if share < QUIET else 0

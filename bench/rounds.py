@@ -32,8 +32,8 @@ OURS = "fastgan"
 MOST_ERROR = 1e-4
 """Of the largest gradient; a contender whose gradients are further from fastgan's does other work."""
 
-MOST_IDLE = 0.02
-"""Of the time between its turns that a contender may compute."""
+MOST_IDLE = 0.1
+"""Of the time between its turns that a contender may compute: a thread that never sleeps uses all of it."""
 
 EVEN = 0.03
 """Part of its time that a number of threads must save to be preferred to a smaller one."""

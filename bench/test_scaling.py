@@ -53,13 +53,14 @@ def compared(results):
             try:
                 steps = estimate(list(workers.values()))
                 turns = {label: (worker, steps[worker]) for label, worker in workers.items()}
-                made[curve] = by_turns(turns, 9, SECONDS)
+                found = by_turns(turns, 9, SECONDS)
                 check_idle(list(workers.values()))
             finally:
                 for worker in workers.values():
                     worker.close()
-            first = next(iter(made[curve].values()))
-            for label, seconds in made[curve].items():
+            made[curve] = found
+            first = next(iter(found.values()))
+            for label, seconds in found.items():
                 figures = Summary.of([1e6 * each for each in seconds])
                 threads = points[label][1]
                 add_row(
