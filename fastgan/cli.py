@@ -205,7 +205,7 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
     )
     typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():
-        typer.echo("compiling, once for this version (about half a minute) ...")
+        typer.echo("compiling, once for this version (some ten seconds) ...")
 
 
 def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:

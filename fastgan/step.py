@@ -5,7 +5,7 @@ algorithm 1), in the half-batch form of Keras-style loops (`separate`) or on the
 
 Every thread runs the same code. In a team each takes its share of the rows up to an update; there they meet, and each
 updates its share of the parameters, over all rows. In a duet each plays one player, so that the generator learns and
-makes rows while the discriminator learns. A row's numbers and a parameter's sums do not depend on whose share they are
+makes rows while the discriminator learns, and both share the rows that the generator learns from. A row's numbers and a parameter's sums do not depend on whose share they are
 in, so a step gives the same bits with any number of threads.
 """
 
@@ -178,9 +178,7 @@ def train_step(gan, data, labels, statistics):
         if generator and critic_step == gan.n_critic - 1:
             generate(gan, len(gan.latent), gan.n_critic * STREAMS)
         meet(gan.duet)
-    if discriminator:
-        judge_generator(gan, statistics)
-    meet(gan.duet)
+    judge_generator(gan, statistics)
     if generator:
         generator_update(gan)
 
@@ -189,7 +187,7 @@ def train_step(gan, data, labels, statistics):
 def learn_real(gan, x, y, statistics):
     """The discriminator's update on real rows x (rows, width) with labels y (rows,) or (0,), or its first half."""
     if gan.joint:
-        judge(gan, x, y, gan.roles.real, 0, x[:0], statistics[0:3])
+        judge(gan, gan.team, x, y, gan.roles.real, 0, x[:0], statistics[0:3])
     else:
         discriminator_update(gan, x, y, gan.roles.real, statistics[0:3])
 
@@ -199,7 +197,7 @@ def learn_fake(gan, x, y, statistics):
     """The discriminator's update on as many fake rows, or on the sum of both losses."""
     if gan.joint:
         rows = len(x)
-        judge(gan, x, y, gan.roles.fake, rows, x[:0], statistics[3:6])
+        judge(gan, gan.team, x, y, gan.roles.fake, rows, x[:0], statistics[3:6])
         learn(gan.discriminator, gan.real[: 2 * rows], y[:0], gan.clock)
         meet(gan.team)
     else:
@@ -209,7 +207,7 @@ def learn_fake(gan, x, y, statistics):
 @part
 def discriminator_update(gan, x, y, role, statistics):
     """Update the discriminator on rows x that are all real or all fake."""
-    judge(gan, x, y, role, 0, x[:0], statistics)
+    judge(gan, gan.team, x, y, role, 0, x[:0], statistics)
     learn(gan.discriminator, x, y[:0], gan.clock)
     meet(gan.team)
 
@@ -227,7 +225,8 @@ def judge_generator(gan, statistics):
     """What the discriminator says to the full batch in the generator's arena, and the gradient at those rows."""
     g, rows = gan.generator, len(gan.latent)
     role, fake = gan.roles.generator, last_output(g, rows)
-    judge(gan, fake, gan.latent_labels, role, 0, last_delta(g, rows), statistics[6:9])
+    everyone = gan.team if gan.duet.size == 1 else gan.duet
+    judge(gan, everyone, fake, gan.latent_labels, role, 0, last_delta(g, rows), statistics[6:9])
 
 
 @part
@@ -242,20 +241,21 @@ def generator_update(gan):
 
 
 @part
-def judge(gan, x, labels, role, place, dx, statistics):
+def judge(gan, team, x, labels, role, place, dx, statistics):
     """A role's losses on x (rows, width), and their gradients down the discriminator, into dx unless size 0.
 
-    Row i of x is row `place` + i of the discriminator's arena and of the losses. The team meets when all are judged.
+    Row i of x is row `place` + i of the discriminator's arena and of the losses. A team of threads, which meets when all
+    are judged, shares the rows.
     """
     net = gan.discriminator
-    first, stop = share(len(x), gan.team)
+    first, stop = share(len(x), team)
     rows, at = stop - first, place + first
     logits = forward(net, x[first:stop], labels[:0], at)
     delta, losses = last_delta(net, rows, at), gan.losses[:, at : at + rows]
     acgan_head_rows(logits, labels[first:stop], role.code, role.target, role.sign, len(x), delta, losses)
     backward_rows(net, rows, at, dx[first:stop])
-    meet(gan.team)
-    if gan.team.rank == 0:
+    meet(team)
+    if team.rank == 0:
         mean_rows(gan.losses[:, place : place + len(x)], statistics)
 
 
