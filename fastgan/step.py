@@ -5,8 +5,8 @@ algorithm 1), in the half-batch form of Keras-style loops (`separate`) or on the
 
 Every thread runs the same code. In a team each takes its share of the rows up to an update; there they meet, and each
 updates its share of the parameters, over all rows. In a duet each plays one player, so that the generator learns and
-makes rows while the discriminator learns, and both share the rows that the generator learns from. A row's numbers and a parameter's sums do not depend on whose share they are
-in, so a step gives the same bits with any number of threads.
+makes rows while the discriminator learns, and both share the rows that the generator learns from. A row's numbers and
+a parameter's sums do not depend on whose share they are in, so a step gives the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -244,8 +244,8 @@ def generator_update(gan):
 def judge(gan, team, x, labels, role, place, dx, statistics):
     """A role's losses on x (rows, width), and their gradients down the discriminator, into dx unless size 0.
 
-    Row i of x is row `place` + i of the discriminator's arena and of the losses. A team of threads, which meets when all
-    are judged, shares the rows.
+    Row i of x is row `place` + i of the discriminator's arena and of the losses. The team shares the rows, and meets
+    when all are judged.
     """
     net = gan.discriminator
     first, stop = share(len(x), team)
