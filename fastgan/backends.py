@@ -29,6 +29,10 @@ class Backend:
         self.function = function
         self.threads = threads
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of a GAN has a backend of its own, threads included."""
+        return choose_backend, (self.name, self.threads)
+
     @property
     def name(self) -> str:
         """The first word of the description."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,11 @@ class Crew:
         self._function = function
         self._ways = ways(gan, threads, cores)
         self._paces: dict[int, Pace] = {}
+        self._start()
+
+    def _start(self) -> None:
+        """Make the threads, and nothing that another process's threads are part of."""
+        self._process = os.getpid()
         self._teams: dict[Way, list[Gan]] = {}
         self._others = ThreadPoolExecutor(max(way.threads for way in self._ways), "fastgan")
 
@@ -56,6 +62,8 @@ class Crew:
         if way.threads == 1:
             self._function(action, self.gan, data, labels, statistics)
             return
+        if os.getpid() != self._process:  # forked: the threads stayed behind
+            self._start()
         if way not in self._teams:
             self._teams[way] = build_duet(self.gan) if way.duet else build_team(self.gan, way.threads)
         first, *others = self._teams[way]

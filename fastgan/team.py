@@ -130,13 +130,14 @@ def _pause(typing_context):
 
 @intrinsic
 def _yield_core(typing_context):
-    """Let another thread or process have this core, with POSIX's sched_yield."""
+    """Let another thread or process have this core, as the system offers it."""
+    name = "SwitchToThread" if platform.system() == "Windows" else "sched_yield"
 
     def generate(context, builder, signature, arguments):
         from numba.core import cgutils
 
         function_type = ir.FunctionType(ir.IntType(32), ())
-        builder.call(cgutils.get_or_insert_function(builder.module, function_type, "sched_yield"), ())
+        builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), ())
         return context.get_dummy_value()
 
     return types.void(), generate

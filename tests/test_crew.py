@@ -1,5 +1,7 @@
 """How many threads run the steps: the same bytes with any, and the fastest of what was measured."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,21 @@ def test_an_interrupted_call_leaves_nobody_waiting_and_changes_nothing(make_trai
     crew._function = function
     run(trainer, crew, TRAIN, 5)
     assert trainer.step == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_trains_on_with_threads_of_its_own(make_trainer, state_of, tmp_path):
+    trainer = make_trainer(backend="cpu")
+    crew = only(trainer, Way(2))
+    run(trainer, crew, TRAIN, 3)
+    child = os.fork()
+    if child == 0:
+        try:
+            run(trainer, crew, TRAIN, 3)
+            (tmp_path / "state").write_bytes(state_of(trainer))
+        finally:
+            os._exit(0)
+    run(trainer, crew, TRAIN, 3)
+    os.waitpid(child, 0)
+    assert (tmp_path / "state").read_bytes() == state_of(trainer)

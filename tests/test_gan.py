@@ -1,6 +1,8 @@
 """The public GAN: scikit-learn's habits, fit, files, and every mistake in one line."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -49,6 +51,18 @@ def test_a_clone_has_the_settings_and_not_the_training():
     with refused("this GAN has not been trained; call fit first"):
         copy.sample(1)
     assert "latent_dim=4" in repr(copy)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda gan: pickle.loads(pickle.dumps(gan))])
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_a_copy_trains_on_by_itself(backend, copied):
+    gan = small(backend=backend).fit(X, Y, steps=5)
+    twin = copied(gan)
+    before = gan.sample(4, seed=1)
+    twin.fit(X, Y, steps=5)
+    np.testing.assert_array_equal(gan.sample(4, seed=1), before)
+    gan.fit(X, Y, steps=5)
+    np.testing.assert_array_equal(gan.sample(4, seed=1), twin.sample(4, seed=1))
 
 
 def test_scikit_learn_asks_whether_it_is_fitted():
