@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "torch", "jax", "jaxlib", "optax", "keras")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "torch",
+    "jax",
+    "jaxlib",
+    "optax",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+)
 VECTORS = ("avx512f", "avx2", "avx", "asimd")
 """Widest vectors first, as the kernel names them."""
 

@@ -25,14 +25,15 @@ NAMES = {
     "torch.compile": "PyTorch, `torch.compile`",
     "jax jit": "JAX, `jit`",
     "jax scan": "JAX, `lax.scan`",
-    "keras": "Keras, `train_on_batch`",
-    "keras predict": "Keras, fakes by `predict`",
+    "keras": "Keras on TensorFlow",
+    "keras predict": "Keras on TensorFlow, fakes by `predict`",
+    "keras jax": "Keras on JAX",
     FLOOR: "floor",
 }
 """Contenders as readers know them, in the order of tables; `plain` takes the marks off for charts."""
 
 
-USED = ("numpy", "numba", "torch", "jax", "keras")
+USED = ("numpy", "numba", "torch", "jax", "keras", "tensorflow", "tensorflow-cpu")
 """Packages whose versions the caption names."""
 
 

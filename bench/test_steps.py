@@ -16,6 +16,7 @@ CONTENDERS = (
     "jax scan",
     "keras",
     "keras predict",
+    "keras jax",
 )
 
 

@@ -34,6 +34,7 @@ CONTENDERS = {
     "jax scan": ("bench.peers.jax_peer", "Scan"),
     "keras": ("bench.peers.keras_peer", "Keras"),
     "keras predict": ("bench.peers.keras_peer", "KerasPredict"),
+    "keras jax": ("bench.peers.keras_peer", "Keras"),
     "floor blas": ("bench.floor_blas", "Blas"),
     "floor torch": ("bench.floor_torch", "Torch"),
 }
@@ -64,14 +65,16 @@ class Peer(Protocol):
         """Make `steps` steps and return when they are done."""
 
 
-def prepare(threads: int) -> None:
+def prepare(contender: str, threads: int) -> None:
     """Set what libraries read once, when they are imported.
 
-    XLA takes the size of its thread pool from NPROC. Nothing is said about how threads wait: each library's default is
-    what its users get, and all of them fall asleep within milliseconds.
+    XLA on JAX takes the size of its thread pool from NPROC. Nothing is said about how threads wait: each library's
+    default is what its users get, and all of them fall asleep within milliseconds.
     """
     os.environ["NPROC"] = str(threads)
-    os.environ["KERAS_BACKEND"] = "jax"
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["KERAS_BACKEND"] = "jax" if contender == "keras jax" else "tensorflow"
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
@@ -123,7 +126,7 @@ def main() -> None:
     def answer(message: dict[str, Any]) -> None:
         print(json.dumps(message), file=output, flush=True)
 
-    prepare(threads)
+    prepare(contender, threads)
     from bench.problem import read_problem
 
     module, name = CONTENDERS[contender]

@@ -127,30 +127,39 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
 
 
 def build_team(gan: Gan, threads: int) -> list[Gan]:
-    """The same GAN as each of `threads` threads sees it that share its rows, each with latent vectors of its own."""
+    """The same GAN as each of `threads` threads sees it that share its rows, each with latent vectors of its own.
+
+    Every thread counts for itself, the first one in the GAN's own arrays: an interrupted call leaves no count behind.
+    """
     blocks = [share_out(net.layers, threads) for net in (gan.generator, gan.discriminator)]
     return [
-        _member(gan)._replace(
-            generator=_player(gan.generator, of_generator),
-            discriminator=_player(gan.discriminator, of_discriminator),
+        gan._replace(
+            generator=_player(gan.generator, of_generator, counts=team.rank == 0),
+            discriminator=_player(gan.discriminator, of_discriminator, counts=team.rank == 0),
             team=team,
             latent=aligned(gan.latent.size).reshape(gan.latent.shape),
             latent_labels=gan.latent_labels.copy(),
+            clock=gan.clock if team.rank == 0 else gan.clock.copy(),
         )
         for team, of_generator, of_discriminator in zip(team_of(threads), *blocks, strict=True)
     ]
 
 
 def build_duet(gan: Gan) -> list[Gan]:
-    """The same GAN as the discriminator's thread and the generator's see it."""
-    return [_member(gan)._replace(duet=duet) for duet in team_of(2)]
+    """The same GAN as the discriminator's thread and the generator's see it; each counts its own player's updates."""
+    return [
+        gan._replace(
+            generator=_player(gan.generator, gan.generator.blocks, counts=duet.rank == 1),
+            discriminator=_player(gan.discriminator, gan.discriminator.blocks, counts=duet.rank == 0),
+            duet=duet,
+            clock=gan.clock if duet.rank == 0 else gan.clock.copy(),
+        )
+        for duet in team_of(2)
+    ]
 
 
-def _member(gan: Gan) -> Gan:
-    """With counts of its own, for every thread counts for itself."""
-    generator, discriminator = (_player(net, net.blocks) for net in (gan.generator, gan.discriminator))
-    return gan._replace(generator=generator, discriminator=discriminator, clock=gan.clock.copy())
-
-
-def _player(net: Network, blocks: np.ndarray) -> Network:
+def _player(net: Network, blocks: np.ndarray, *, counts: bool) -> Network:
+    """A network as a thread sees it that updates some blocks, and counts in the network's own arrays or in others."""
+    if counts:
+        return net._replace(blocks=blocks)
     return net._replace(blocks=blocks, rate=net.rate.copy(), updates=net.updates.copy())

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgan.build import build_duet, build_team
-from fastgan.networks import Network
 from fastgan.step import TRAIN, Gan
 from fastgan.team import CANCELLED, GROUP
 
@@ -54,7 +53,8 @@ class Crew:
         for way, part in pace.plan(len(statistics)):
             started = time.perf_counter()
             self._run(way, action, data, labels, statistics[part])
-            pace.record(way, (time.perf_counter() - started) / max(1, part.stop - part.start))
+            if part.stop > part.start:  # a call of no steps compiles
+                pace.record(way, (time.perf_counter() - started) / (part.stop - part.start))
 
     def _run(
         self, way: Way, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
@@ -67,7 +67,8 @@ class Crew:
         if way not in self._teams:
             self._teams[way] = build_duet(self.gan) if way.duet else build_team(self.gan, way.threads)
         first, *others = self._teams[way]
-        _copy_counts(self.gan, first, *others)
+        for member in (first, *others):
+            _copy_counts(self.gan, member)
         running = []
         try:
             for other in others:
@@ -81,21 +82,13 @@ class Crew:
         finally:
             for each in running:
                 each.result()
-        _copy_counts(first, self.gan)
-        if way.duet:
-            _copy_updates(others[0].generator, self.gan.generator)
 
 
-def _copy_counts(source: Gan, *targets: Gan) -> None:
+def _copy_counts(source: Gan, target: Gan) -> None:
     """Copy what every thread counts for itself."""
-    for target in targets:
-        target.clock[0] = source.clock[0]
-        _copy_updates(source.generator, target.generator)
-        _copy_updates(source.discriminator, target.discriminator)
-
-
-def _copy_updates(source: Network, target: Network) -> None:
-    target.updates[0], target.rate[0] = source.updates[0], source.rate[0]
+    target.clock[0] = source.clock[0]
+    for old, new in ((source.generator, target.generator), (source.discriminator, target.discriminator)):
+        new.updates[0], new.rate[0] = old.updates[0], old.rate[0]
 
 
 class Way(NamedTuple):
@@ -122,6 +115,7 @@ class Pace:
     def __init__(self, ways: list[Way]):
         self.seconds: dict[Way, float] = {}
         self._ways = ways
+        self._begun: set[Way] = set()
         self._calls = 0
         self._trials = 0
 
@@ -140,5 +134,10 @@ class Pace:
             yield min(self._ways, key=lambda way: self.seconds.get(way, 0)), slice(trial, steps)
 
     def record(self, way: Way, seconds: float) -> None:
-        """Remember what a step just took: half of it new, half of what it took before."""
-        self.seconds[way] = (seconds + self.seconds.get(way, seconds)) / 2
+        """Remember what a step just took; if longer than before, the mean of both, for other programs run too.
+
+        The first time, when threads and memory are new, does not count.
+        """
+        if way in self._begun:
+            self.seconds[way] = min(seconds, (seconds + self.seconds.get(way, seconds)) / 2)
+        self._begun.add(way)

@@ -115,26 +115,28 @@ class Trainer:
 
     def compile(self) -> None:
         """Compile the step, or load it, so that no step waits for it: a call of no steps."""
-        self._call(TRAIN, self.dataset.array, self.dataset.labels, 0)
+        none = np.zeros((0, len(STATISTICS)), np.float32)
+        self._call(TRAIN, self.dataset.array, self.dataset.labels, none)
 
     def _run(self, steps: int) -> np.ndarray:
         """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""
-        started = time.perf_counter()
-        statistics = self._call(TRAIN, self.dataset.array, self.dataset.labels, steps)
+        started, first = time.perf_counter(), self.step
+        statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+        try:
+            self._call(TRAIN, self.dataset.array, self.dataset.labels, statistics)
+        finally:  # Ctrl-C too comes after steps that were made
+            if self._keep_history:
+                self._history.append(statistics[: self.step - first])
         elapsed = time.perf_counter() - started
         fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
         self._check_weights()
-        if self._keep_history:
-            self._history.append(statistics)
         return statistics
 
-    def _call(self, action: int, x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
-        statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+    def _call(self, action: int, x: np.ndarray, y: np.ndarray, statistics: np.ndarray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told below, in one line
             self.backend.perform(action, self.gan, x, y, statistics)
         self._check_statistics(statistics)
-        return statistics
 
     def change_data(self, dataset: Dataset) -> None:
         """Go on with other rows of the same form, read in the units of the first ones."""
@@ -166,7 +168,8 @@ class Trainer:
         if len(x) > most:
             raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
         self.gan.indices[: len(x)] = np.arange(len(x))
-        made = self._call(action, x, y, 1)
+        made = np.zeros((1, len(STATISTICS)), np.float32)
+        self._call(action, x, y, made)
         filled = _FILLED.get(action, slice(None))
         statistics = np.full_like(made, np.nan)
         statistics[:, filled] = made[:, filled]

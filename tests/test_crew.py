@@ -110,6 +110,49 @@ def test_the_fastest_way_is_found_and_found_again():
     assert made[Way(1)] > 0.9 * sum(made.values())
 
 
+def test_waiting_for_a_compiler_does_not_count_as_a_step():
+    seconds = {Way(1): 1.0, Way(2): 2.0, Way(2, duet=True): 3.0}
+    pace = Pace(list(seconds))
+    for way, part in pace.plan(0):
+        assert part.stop == 0 and way == Way(1)
+    for way in seconds:  # the first steps with new threads
+        pace.record(way, 1000.0)
+    made = play(pace, seconds, 60)
+    assert made[Way(1)] > 0.8 * sum(made.values())
+
+
+def test_a_hiccup_is_forgotten_at_the_next_trial():
+    seconds = {Way(1): 1.0, Way(2): 2.0}
+    pace = Pace(list(seconds))
+    play(pace, seconds, 20)
+    pace.record(Way(1), 1000.0)
+    made = play(pace, seconds, 200)
+    assert made[Way(1)] > 0.7 * sum(made.values())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_comes_after_whole_steps(make_trainer, state_of, way):
+    """A signal is seen when the main thread's call returns: all of its steps are made, and counted."""
+    settings = dict(backend="cpu", classes=3, batch_size=40)
+    trainer, straight = make_trainer(**settings), make_trainer(**settings)
+    crew = only(trainer, way)
+    function = crew._function
+
+    def interrupted(action, gan, data, labels, statistics):
+        function(action, gan, data, labels, statistics)
+        if gan.team.rank == gan.duet.rank == 0 and len(statistics):
+            raise KeyboardInterrupt
+
+    crew._function = interrupted
+    trainer.backend._crew = crew
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(4)
+    crew._function = function
+    steps = trainer.step
+    run(straight, only(straight, Way(1)), TRAIN, steps)
+    assert steps >= 1 and len(trainer.history["g_loss"]) == steps and state_of(trainer) == state_of(straight)
+
+
 def test_an_interrupted_call_leaves_nobody_waiting_and_changes_nothing(make_trainer, state_of):
     trainer = make_trainer(backend="cpu")
     crew, before = only(trainer, Way(2)), state_of(trainer)

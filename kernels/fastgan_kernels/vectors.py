@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, codegen, config, types
+from numba.core.errors import TypingError
 from numba.core.types import CPointer  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
@@ -34,7 +35,9 @@ _FUSED = ("contract",)
 
 @intrinsic
 def pointer(typing: Any, array: Any, offset: Any) -> Any:
-    """Pointer to the element `offset` places after the first of a contiguous array."""
+    """Pointer to the element `offset` places after the first of a contiguous array; other arrays do not compile."""
+    if array.layout != "C":
+        raise TypingError(f"fastgan_kernels needs contiguous arrays, not {array}; copy them")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(array)(context, builder, arguments[0]).data
@@ -80,6 +83,19 @@ def prefetch(typing: Any, start: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(start), generate
+
+
+@intrinsic
+def prefetch_row(typing: Any, array: Any, row: Any) -> Any:
+    """Ask for the first cache line of a row of any array, which is read soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0])
+        distance = builder.mul(arguments[1], builder.extract_value(data.strides, 0))
+        emit_prefetch(builder, cgutils.pointer_add(builder, data.data, distance))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 def emit_prefetch(builder: Any, start: Any) -> None:

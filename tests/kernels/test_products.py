@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
+from numba.core.errors import TypingError
 
 from fastgan_kernels.products import product, product_nt, product_tn
 
@@ -158,3 +159,12 @@ def test_no_other_library_is_needed():
     )
     path = os.pathsep.join(sys.path)
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True)
+
+
+@pytest.mark.parametrize("turned", [0, 1, 2])
+def test_arrays_that_are_not_contiguous_do_not_compile(turned):
+    """Their elements lie elsewhere, so that results would be wrong without a word."""
+    arrays = [np.ones((4, 4), np.float32) for _ in range(3)]
+    arrays[turned] = np.asfortranarray(arrays[turned][:, ::2])
+    with pytest.raises(TypingError, match="contiguous arrays, not"):
+        njit(lambda x, w, y: product(x, w, y))(*arrays)
