@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report import FLOOR, NAMES, OURS, micros, plain
+from bench.report import FLOOR, NAMES, OURS, micros, plain, times
 from bench.results import Row, Stored
 
 COLOURS = {OURS: "#c2410c"}
@@ -22,8 +22,6 @@ def draw_steps(stored: Stored, path: Path) -> None:
     contenders = [name for name in NAMES if name != FLOOR and any(name in rows for rows in sizes.values())][
         ::-1
     ]
-    medians = [[row.median for row in rows.values()] for rows in sizes.values()]
-    span = max(max(each) / min(each) for each in medians)
     style = {"svg.hashsalt": "fastgan", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.5}
     with plt.rc_context(style):
         figure, panels = plt.subplots(
@@ -35,13 +33,13 @@ def draw_steps(stored: Stored, path: Path) -> None:
             layout="constrained",
         )
         for panel, (size, rows) in zip(panels[0], sizes.items(), strict=True):
-            _draw_panel(panel, size, rows, contenders, span)
+            _draw_panel(panel, size, rows, contenders)
         panels[0, 0].set_yticks(range(len(contenders)), [plain(name) for name in contenders])
         for label, name in zip(panels[0, 0].get_yticklabels(), contenders, strict=True):
             label.set(color=COLOURS.get(name, INK), fontweight="bold" if name == OURS else "normal")
         figure.supxlabel(
-            "microseconds a training step; the same distance is the same ratio in every panel; "
-            "dot: median, line: p20 to p80, dashed: the floor",
+            "microseconds a training step, and how many times as long as fastgan; "
+            "dot: median, line: p20 to p80, dashed: the floor; logarithmic, each size on a scale of its own",
             fontsize=9,
             color=GREY,
         )
@@ -49,7 +47,7 @@ def draw_steps(stored: Stored, path: Path) -> None:
         plt.close(figure)
 
 
-def _draw_panel(panel, size: str, rows: dict[str, Row], contenders: list[str], span: float) -> None:  # type: ignore[no-untyped-def]
+def _draw_panel(panel, size: str, rows: dict[str, Row], contenders: list[str]) -> None:  # type: ignore[no-untyped-def]
     panel.set_title(size, loc="left", fontsize=10.5, color=INK, fontweight="bold")
     panel.set_xscale("log")
     for y, name in enumerate(contenders):
@@ -59,7 +57,7 @@ def _draw_panel(panel, size: str, rows: dict[str, Row], contenders: list[str], s
         panel.plot([row.p20, row.p80], [y, y], color=colour, lw=2.5, alpha=0.45, solid_capstyle="round")
         panel.plot(row.median, y, "o", color=colour, ms=6.5 if name == OURS else 5.5)
         panel.annotate(
-            micros(row.median),
+            micros(row.median) + ("" if name == OURS or row.ratio is None else f"  {times(row)}"),
             (max(row.median, row.p80), y),
             (6, 0),
             textcoords="offset points",
@@ -69,8 +67,11 @@ def _draw_panel(panel, size: str, rows: dict[str, Row], contenders: list[str], s
         )
     if FLOOR in rows:
         panel.axvline(rows[FLOOR].median, color=INK, lw=1, ls=(0, (3, 2)), zorder=0)
-    low = min(row.median for row in rows.values())
-    panel.set_xlim(low / span**0.07, low * span**1.4)  # room for the last figure
+    medians = [row.median for row in rows.values()]
+    low, span = min(medians), max(medians) / min(medians)
+    panel.set_xlim(
+        min(low, *(row.p20 for row in rows.values())) / span**0.07, low * span**1.9
+    )  # room for figures
     panel.set_ylim(-0.6, len(contenders) - 0.4)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(axis="x", colors=GREY, labelsize=8, which="both")

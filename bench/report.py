@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from bench.results import Row, Stored, newest
+from bench.sizes import STEPS
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "docs" / "speed.svg"
@@ -115,13 +116,23 @@ def spread_table(stored: Stored) -> str:
     for row in stored.rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.3g} ({row.ratio_p20:.3g} to {row.ratio_p80:.3g})"
         figures = f"{row.median:.4g} ({row.p20:.4g} to {row.p80:.4g}) {row.unit}"
-        lines.append([f"{row.benchmark}, {row.size}", row.contender, str(row.threads), figures, ratio])
+        lines.append(
+            [f"{row.benchmark}, {row.size}", row.contender, str(row.threads or "auto"), figures, ratio]
+        )
     return markdown(["what", "contender", "threads", "median (p20 to p80)", "times fastgan's"], lines)
 
 
 def into_readme(stored: Stored, readme: Path) -> None:
     """Write table and caption between the marks of a README."""
     text = readme.read_text(encoding="utf-8")
+    sizes = stored.of("step")
+    lacking = [
+        f"{name} at {size}" for size in STEPS for name in (OURS, FLOOR) if name not in sizes.get(size, {})
+    ]
+    if lacking:
+        raise SystemExit(f"{stored.path} lacks {lacking[0]}; give a whole run of bench/test_steps.py")
+    if stored.machine["dirty"]:
+        raise SystemExit(f"{stored.path} was made with changes that no commit has; commit them and run again")
     if any(text.count(mark) != 1 for mark in MARKS):
         raise SystemExit(f"{readme}: expected one {MARKS[0].strip()} and one {MARKS[1]}")
     before, _, rest = text.partition(MARKS[0])
@@ -136,10 +147,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--readme", action="store_true", help="write the table of steps into README.md")
     parser.add_argument("--chart", type=Path, default=CHART, help="where the picture goes, .svg or .png")
     given = parser.parse_args(arguments)
-    path = given.file or newest()
-    if path is None:
-        sys.exit("bench/results has no run with whole steps; make one with: make bench")
-    stored = Stored.read(path)
+    try:
+        path = given.file or newest()
+        if path is None:
+            sys.exit("bench/results has no run with whole steps; make one with: make bench")
+        stored = Stored.read(path)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    if not stored.of("step"):
+        sys.exit(f"{path} has no whole steps; make a run with: pytest bench/test_steps.py --benchmark-only")
+    if given.chart.suffix not in (".svg", ".png"):
+        sys.exit(f"{given.chart} is no name for a chart; it must end in .svg or .png")
     print(section(stored), spread_table(stored), sep="\n")
     from bench.chart import draw_steps
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.machine import machine
 from bench.rounds import Measured, Summary, table_rows
+from fastgan.atomic import write_atomically
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -119,7 +120,8 @@ class Results:
         path = folder / f"{date}-{self.machine['commit'] or 'unknown'}{dirty}.json"
         run = {"machine": self.machine, "missing": self.missing}
         lines = ",\n".join(json.dumps(asdict(row)) for row in self.rows)
-        path.write_text(json.dumps(run, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n', encoding="utf-8")
+        text = json.dumps(run, indent=1)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
+        write_atomically(path, text.encode())
         return path
 
 
@@ -134,9 +136,12 @@ class Stored:
 
     @classmethod
     def read(cls, path: Path) -> Stored:
-        """Read what `Results.write` wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, values["machine"], values["missing"], [Row(**row) for row in values["rows"]])
+        """Read what `Results.write` wrote; `ValueError` naming the file where it is something else."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, values["machine"], values["missing"], [Row(**row) for row in values["rows"]])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} is not a run of bench ({error}); delete it, or give another") from None
 
     def of(self, benchmark: str) -> dict[str, dict[str, Row]]:
         """Rows of one benchmark, by size and contender, in their order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -83,14 +84,19 @@ class ContestError(Exception):
 
 
 class Worker:
-    """A contender's process; it exists once its gradients are found right and its first step is made."""
+    """A contender's process, once it is started."""
 
     def __init__(self, contender: str, problem: Path, threads: int):
-        self.contender, self.threads = contender, threads
+        self.contender, self.problem, self.threads = contender, problem, threads
+        self.process: subprocess.Popen[str] | None = None
+        self.ready = self.closed = False
+
+    def start(self) -> Worker:
+        """Start the process; return when its gradients are found right and its first step is made."""
         self.stderr = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop its writer
         path = [str(ROOT), str(ROOT / "kernels"), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", contender, str(problem), str(threads)],
+            [sys.executable, "-m", "bench.worker", self.contender, str(self.problem), str(self.threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
@@ -106,11 +112,16 @@ class Worker:
             checked = self._ask(do="check")
             self.description, self.errors = checked["description"], checked["errors"]
             if max(self.errors.values(), default=0.0) > MOST_ERROR:
-                raise ContestError(f"{contender}: gradients are off by {self.errors} of the largest one")
+                raise ContestError(f"{self.contender}: gradients are off by {self.errors} of the largest one")
             self._ask(do="warm up")
+            self.ready = True
+            if self.closed:  # by another thread, while this one was here
+                raise ContestError(f"{self.contender} was stopped")
         except BaseException:
+            self.ready = True
             self.close()
             raise
+        return self
 
     def run(self, steps: int, most: float) -> float:
         """Seconds a step, over about this many, or as many as end in `most` seconds."""
@@ -122,13 +133,16 @@ class Worker:
         return dict(self._ask(do="measure")["times"])
 
     def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
-        self.stderr.close()
+        """End the process; where another thread is starting it, that thread's `start` fails and does the rest."""
+        self.closed = True
+        if self.process is not None:
+            self.process.kill()
+            if self.ready:
+                self.process.communicate()
+                self.stderr.close()
 
     def _ask(self, **request: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
+        assert self.process is not None and self.process.stdin is not None
         rest = time.perf_counter() - self.rested
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -142,7 +156,7 @@ class Worker:
         return answer
 
     def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
+        assert self.process is not None and self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             self.stderr.seek(0)
@@ -183,24 +197,15 @@ def contest(
     counts = {OURS: [0]}  # it finds its own best number while it runs, as for its users
     wanted = [(name, n) for name in contenders for n in threads or counts.get(name, thread_counts(cores))]
     wanted += [(name, cores) for name in (BLAS, TORCH) if floor]
+    workers = [Worker(name, problem, count) for name, count in wanted]
     with ExitStack() as stack:
-        missing: dict[str, str] = {}
+        for worker in workers:
+            stack.callback(worker.close)
+        missing = _start(workers, cores)
         started: dict[str, list[Worker]] = {}
-        with ThreadPoolExecutor(cores) as pool:  # what starts them only waits; each start is a core's work
-            starts = [(name, pool.submit(Worker, name, problem, count)) for name, count in wanted]
-        for name, start in starts:
-            try:
-                worker = start.result()
-            except MissingError as reason:
-                missing[name] = str(reason)
-            except Exception:
-                for _, other in starts:
-                    if other.exception() is None:
-                        other.result().close()
-                raise
-            else:
-                stack.callback(worker.close)
-                started.setdefault(name, []).append(worker)
+        for worker in workers:
+            if worker.contender not in missing:
+                started.setdefault(worker.contender, []).append(worker)
         blas, torch = (started.pop(name, [None])[0] for name in (BLAS, TORCH))  # type: ignore[list-item]
         turns = {name: _best(workers) for name, workers in started.items()}
         found = {
@@ -217,6 +222,25 @@ def contest(
         if blas is not None:
             found["floor"] = Measured("floor", cores, lower.description, lower.seconds(), {}, lower.detail())
     return found, missing
+
+
+def _start(workers: Sequence[Worker], at_once: int) -> dict[str, str]:
+    """Start processes, so many at once, for each start is a core's work; which contenders are missing, and why."""
+    missing = {}
+    with ThreadPoolExecutor(at_once) as pool:
+        starts = [pool.submit(worker.start) for worker in workers]
+        try:
+            for worker, start in zip(workers, starts, strict=True):
+                try:
+                    start.result()
+                except MissingError as reason:
+                    missing[worker.contender] = str(reason)
+        except BaseException:  # Ctrl-C too: the pool waits for its threads, and these for their processes
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.close()
+            raise
+    return missing
 
 
 def by_turns(
@@ -250,14 +274,12 @@ def check_idle(workers: Sequence[Worker]) -> None:
 
 
 def estimate(workers: Sequence[Worker]) -> dict[Worker, float]:
-    """About how many seconds a step of each takes, the least of three runs."""
-    estimates = dict.fromkeys(workers, math.inf)
-    for _ in range(3):
-        for worker in workers:
-            before = estimates[worker]
-            steps = 4 if math.isinf(before) else math.ceil(TRIAL / before)
-            estimates[worker] = min(before, worker.run(steps, 3 * TRIAL))
-    return estimates
+    """About how many seconds a step of each takes, the median of five runs by turns."""
+    steps = dict.fromkeys(workers, 4)
+    for _ in range(2):
+        steps = {worker: math.ceil(TRIAL / worker.run(steps[worker], 3 * TRIAL)) for worker in workers}
+    runs = [{worker: worker.run(steps[worker], 3 * TRIAL) for worker in workers} for _ in range(5)]
+    return {worker: statistics.median(run[worker] for run in runs) for worker in workers}
 
 
 def _best(workers: Sequence[Worker]) -> tuple[Worker, float]:

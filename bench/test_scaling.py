@@ -49,7 +49,9 @@ def compared(results):
 
     def once(curve, points):
         if curve not in made:
-            workers = {label: Worker(OURS, file, threads) for label, (file, threads) in points.items()}
+            workers = {
+                label: Worker(OURS, file, threads).start() for label, (file, threads) in points.items()
+            }
             try:
                 steps = estimate(list(workers.values()))
                 turns = {label: (worker, steps[worker]) for label, worker in workers.items()}

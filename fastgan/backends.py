@@ -85,7 +85,7 @@ def choose_backend(name: str, threads: int) -> Backend:
     Parameters
     ----------
     name : "auto", "numpy", "cpu" or "cuda"
-    threads : a fixed number, or 0 for the number that the backend finds best
+    threads : a fixed number, of the cores at most, or 0 for the number that the backend finds best
 
     Raises
     ------
@@ -103,7 +103,8 @@ def choose_backend(name: str, threads: int) -> Backend:
     import numba
 
     reason = f" - {cuda_problem()}" if name == "auto" else ""
-    description = f"cpu (numba {numba.__version__}, {_counted(threads or available_cores())}){reason}"
+    cores = available_cores()
+    description = f"cpu (numba {numba.__version__}, {_counted(min(threads or cores, cores))}){reason}"
     return CompiledBackend(description, _compiled_perform(), threads)
 
 

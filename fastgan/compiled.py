@@ -126,7 +126,7 @@ def cache_is_writable() -> bool:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk."""
-    dispatcher = njit(nogil=True, error_model="numpy")(function)
+    dispatcher = njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     dispatcher._cache = _Cache(function) if cache_is_writable() else _NoCache()
     compile_one = dispatcher.compile
 

@@ -28,7 +28,7 @@ class Crew:
     function : compiled `fastgan.step.perform`, which releases the GIL
     gan : what the threads share
     threads : 0 for the fastest number, measured as the training goes
-    cores : threads at most where the number is 0
+    cores : threads at most
     """
 
     def __init__(self, function: Callable[..., None], gan: Gan, threads: int, cores: int):
@@ -99,7 +99,11 @@ class Way(NamedTuple):
 
 
 def ways(gan: Gan, threads: int, cores: int) -> list[Way]:
-    """Ways to try: with each power of two of threads that have a group of rows each, up to a thread for every core."""
+    """Ways to try: with each power of two of threads that have a group of rows each, up to a thread for every core.
+
+    A number that is asked for stops at the cores too: more threads wait for each other a hundred times as long.
+    """
+    threads = min(threads, cores)
     if threads == 2:
         return [Way(2), Way(2, duet=True)]
     if threads:

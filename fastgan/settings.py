@@ -112,7 +112,12 @@ class Settings:
 
     seed: int = knob("run", 0, "of everything random", least=0, most=2**64 - 1)
     backend: str = knob("run", "auto", "what runs the step", choices=("auto", "numpy", "cpu", "cuda"))
-    threads: int = knob("run", 0, "threads; 0: the number that is fastest, measured while training", least=0)
+    threads: int = knob(
+        "run",
+        0,
+        "threads, at most one a core; 0: the number that is fastest, measured while training",
+        least=0,
+    )
 
     @classmethod
     def of(cls, values: Settings) -> Settings:

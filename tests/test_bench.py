@@ -12,7 +12,7 @@ pytest.importorskip("bench", reason="the checkout is not here: only the wheel is
 from bench import floor, ops, report, rounds
 from bench.problem import ROLES, make_problem, read_problem
 from bench.results import FOLDER, Results, Row, Stored, newest
-from bench.sizes import Size
+from bench.sizes import STEPS, Size
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def problem(request, tmp_path_factory):
 
 def start(name, path):
     try:
-        return rounds.Worker(name, path, 1)
+        return rounds.Worker(name, path, 1).start()
     except rounds.MissingError as reason:
         pytest.skip(str(reason))
 
@@ -57,12 +57,12 @@ def test_other_gradients_are_an_error(problem, tmp_path):
     wrong = tmp_path / "wrong.npz"
     np.savez(wrong, **arrays)
     with pytest.raises(rounds.ContestError, match="gradients are off"):
-        rounds.Worker("fastgan numpy", wrong, 1)
+        rounds.Worker("fastgan numpy", wrong, 1).start()
 
 
 def test_what_a_contender_says_last_is_told(tmp_path):
     with pytest.raises(rounds.ContestError, match="FileNotFoundError"):
-        rounds.Worker("fastgan numpy", tmp_path / "missing.npz", 1)
+        rounds.Worker("fastgan numpy", tmp_path / "missing.npz", 1).start()
 
 
 def test_a_problem_is_read_as_it_was_made(problem):
@@ -166,15 +166,20 @@ def test_every_op_can_be_timed(name):
         assert np.isfinite(each).all()
 
 
-@pytest.fixture
-def stored(tmp_path):
+def write_run(folder, sizes=STEPS, dirty=False):
     results = Results()
-    for size in ("seq8", "fashion"):
+    results.machine["dirty"] = dirty
+    for size in sizes:
         for name, us, ratio in (("fastgan", 123.456, 1.0), ("jax scan", 2345.6, 19.0), ("floor", 98.7, 0.8)):
             figures, pairs = rounds.Summary(us, us * 0.9, us * 1.1), rounds.Summary(ratio, ratio, ratio)
             results.rows.append(Row.of("step", size, name, figures, 9, threads=2, ratio=pairs))
     results.missing["keras"] = "keras is not installed"
-    return Stored.read(results.write(tmp_path))
+    return Stored.read(results.write(folder))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    return write_run(tmp_path)
 
 
 def test_results_are_read_as_written_and_name_no_machine(stored, tmp_path):
@@ -189,11 +194,11 @@ def test_results_are_read_as_written_and_name_no_machine(stored, tmp_path):
 
 def test_the_table_of_steps(stored):
     assert report.steps_table(stored).splitlines() == [
-        "| microseconds a step | seq8 | fashion |",
-        "| --- | ---: | ---: |",
-        "| **fastgan** | **123** | **123** |",
-        "| JAX, `lax.scan` | 2,350 (19x) | 2,350 (19x) |",
-        "| the floor (fastgan's share) | 98.7 (80%) | 98.7 (80%) |",
+        "| microseconds a step | seq8 | grid2 | fashion | fashionL |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| **fastgan** | **123** | **123** | **123** | **123** |",
+        "| JAX, `lax.scan` | 2,350 (19x) | 2,350 (19x) | 2,350 (19x) | 2,350 (19x) |",
+        "| the floor (fastgan's share) | 98.7 (80%) | 98.7 (80%) | 98.7 (80%) | 98.7 (80%) |",
     ]
     assert "Left out: Keras on TensorFlow: keras is not installed." in report.caption(stored)
 
@@ -209,6 +214,27 @@ def test_the_readme_gets_the_table_between_the_marks(stored, tmp_path):
     readme.write_text("no marks")
     with pytest.raises(SystemExit, match="expected one"):
         report.into_readme(stored, readme)
+
+
+def test_a_part_of_a_run_or_one_that_no_commit_made_is_kept_out_of_the_readme(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("as it was")
+    with pytest.raises(SystemExit, match="lacks fastgan at grid2; give a whole run"):
+        report.into_readme(write_run(tmp_path, sizes=("seq8",)), readme)
+    with pytest.raises(SystemExit, match="changes that no commit has"):
+        report.into_readme(write_run(tmp_path, dirty=True), readme)
+    assert readme.read_text() == "as it was"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"machine": {}, "missing": {}, "rows": [{"size": 1}]}', None]
+)
+def test_what_is_no_run_is_refused_in_a_line(tmp_path, content):
+    path = tmp_path / "run.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit, match=r"run\.json[^\n]*$"):
+        report.main([str(path)])
 
 
 def test_the_chart_shows_every_size(stored, tmp_path, capsys):

@@ -79,6 +79,8 @@ def test_threads_are_as_asked_or_as_rows_and_cores_allow(make_trainer):
     duet = Way(2, duet=True)
     assert ways(gan, 3, cores=8) == [Way(3)]
     assert ways(gan, 2, cores=8) == [Way(2), duet]
+    assert ways(gan, 2**70, cores=8) == [Way(8)]
+    assert ways(gan, 2, cores=1) == [Way(1)]
     assert ways(gan, 0, cores=1) == [Way(1)]
     assert ways(gan, 0, cores=2) == [Way(1), Way(2), duet]
     assert ways(gan, 0, cores=64) == [Way(1), Way(2), Way(4), Way(6), duet]
