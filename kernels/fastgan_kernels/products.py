@@ -23,12 +23,13 @@ from .tiles import (
     wide_pair,
     wide_tile,
 )
-from .vectors import ROWS, SCRATCH, VECTOR, after, lanes, pointer, prefetch, scratch
+from .vectors import ROWS, SCRATCH, VECTOR, after, lanes, pointer, scratch
 
 _PART = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of a product: quicker to compile
-_DEPTH = SCRATCH // 4  # of a panel of two vectors: half of a level 1 cache
+_DEPTH = 256  # of a panel of two vectors: most of a level 1 cache
 _FEW = 3  # at most so many results a row are dot products of vectors, which need no transposed copy
 _PAGE = 4096  # bytes; rows that far apart share the same few places of a cache
+_LINES = 7  # vectors in a row of a copy: an odd number, so that its rows do not
 
 
 @njit(error_model="numpy")
@@ -53,6 +54,8 @@ def product_tn(x, dy, dw, first):
         _multiply(c, some, b, one, one, a, inputs, no, one, some, rows)
     elif outputs <= ROWS // 2:
         _multiply_turned(c, outputs, b, a, inputs, some, rows)
+    elif min(rows, some, outputs) >= 4 * ROWS and rows * _LINES <= SCRATCH and _crowded(c, inputs):
+        _multiply_spread(c, outputs, a, inputs, b, some, outputs, rows)
     else:
         _multiply(c, outputs, a, one, inputs, b, outputs, no, some, outputs, rows)
 
@@ -98,6 +101,25 @@ def _multiply_turned(c, n, a, b, ldb, m, depth):
 
 
 @njit(error_model="numpy", **_PART)
+def _crowded(start, distance):
+    """Whether elements so far apart share the same few places of a cache."""
+    return distance * VECTOR % (_PAGE * lanes(start)) == 0
+
+
+@njit(error_model="numpy", **_PART)
+def _multiply_spread(c, ldc, a, lda, b, m, n, depth):
+    """``c = a.T @ b`` with copies of a (depth, m), whose rows are crowded: c (m, n), b (depth, n)."""
+    copy, one, no, most = scratch(c), np.intp(1), np.bool_(False), _LINES * lanes(c)
+    for i in range(0, m, most):
+        count = min(most, m - i)
+        for k in range(depth):
+            row = after(a, k * lda + i)
+            for t in range(count):
+                copy[k * most + t] = row[t]
+        _multiply(after(c, i * ldc), ldc, copy, one, most, b, n, no, count, n, depth)
+
+
+@njit(error_model="numpy", **_PART)
 def _rows_turned(c, ldc, a, b, m, n, depth):
     """``c = (a @ b.T).T``: c (m, n), a (n, depth), b (m, depth) of at most SCRATCH columns."""
     panel, vector = scratch(c), lanes(c)
@@ -117,7 +139,7 @@ def _rows_turned(c, ldc, a, b, m, n, depth):
 def _multiply(c, ldc, a, row, step, b, ldb, transposed, m, n, depth):
     """``c = a @ b``: c (m, n), a (m, depth) with strides `row` and `step`, b (depth, n) or transposed (n, depth)."""
     panel, wide = scratch(c), 2 * lanes(c)
-    crowded = m >= 4 * ROWS and ldb * VECTOR % (_PAGE * lanes(c)) == 0
+    crowded = m >= 4 * ROWS and _crowded(c, ldb)
     if depth == 0:
         for i in range(m):
             for j in range(n):
@@ -126,14 +148,17 @@ def _multiply(c, ldc, a, row, step, b, ldb, transposed, m, n, depth):
         deep, left = min(_DEPTH, depth - k), after(a, k * step)
         for j in range(0, n, wide):
             cols = min(wide, n - j)
-            right, apart = panel, wide
+            right, apart, ahead, far = panel, wide, panel, np.intp(0)
             if transposed:
                 _transpose(panel, wide, after(b, j * ldb + k), ldb, deep, cols)
-            elif crowded and cols == wide:
-                _copy(panel, wide, after(b, k * ldb + j), ldb, deep)
             else:
-                right, apart = after(b, k * ldb + j), ldb
-            _column(after(c, j), ldc, left, row, step, right, apart, m, cols, deep, k > 0)
+                here = after(b, k * ldb + j)
+                ahead, far = after(here, wide), ldb
+                if crowded and cols == wide:
+                    _copy(panel, wide, here, ldb, deep)
+                else:
+                    right, apart = here, ldb
+            _column(after(c, j), ldc, left, row, step, right, apart, m, cols, deep, k > 0, ahead, far)
 
 
 @njit(error_model="numpy", **_PART)
@@ -146,28 +171,32 @@ def _transpose(panel, wide, b, ldb, depth, cols):
 
 @njit(error_model="numpy", **_PART)
 def _copy(panel, wide, b, ldb, depth):
-    """``panel = b``: `wide` columns of b (depth, ldb). The columns after them, which are next, start on their way."""
+    """``panel = b``: `wide` columns of b (depth, ldb)."""
     for k in range(depth):
         row = after(b, k * ldb)
-        prefetch(after(row, wide))
-        prefetch(after(row, wide + wide // 2))
         for j in range(wide):
             panel[k * wide + j] = row[j]
 
 
 @njit(error_model="numpy", **_PART)
-def _column(c, ldc, a, row, step, b, ldb, m, cols, depth, more):
-    """``c = a @ b``, or ``c += a @ b`` where `more`, for at most two vectors' columns of b."""
+def _column(c, ldc, a, row, step, b, ldb, m, cols, depth, more, ahead, far):
+    """``c = a @ b``, or ``c += a @ b`` where `more`, for at most two vectors' columns of b.
+
+    The tiles share the asking for the columns `ahead`, which are next and may be far away.
+    """
     vector = lanes(c)
     if cols == 2 * vector:
+        pace = 256 * ROWS // max(m, ROWS)
         i = 0
-        while m - i > ROWS // 2:
-            count = min(ROWS, m - i)
-            wide_tile(after(c, i * ldc), ldc, after(a, i * row), row, step, b, ldb, depth, count, cols, more)
-            i += count
         while m - i > 0:
-            count = min(2, m - i)
-            wide_pair(after(c, i * ldc), ldc, after(a, i * row), row, step, b, ldb, depth, count, cols, more)
+            ci, ai = after(c, i * ldc), after(a, i * row)
+            coming = after(ahead, i * depth // max(m, ROWS) * far)
+            if m - i > ROWS // 2:
+                count = min(ROWS, m - i)
+                wide_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, coming, far, pace)
+            else:
+                count = min(2, m - i)
+                wide_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, coming, far, pace)
             i += count
     else:
         for v in range(0, cols, vector):
@@ -177,21 +206,21 @@ def _column(c, ldc, a, row, step, b, ldb, m, cols, depth, more):
 @njit(error_model="numpy", **_PART)
 def _part(c, ldc, a, row, step, b, ldb, m, cols, depth, more):
     """`_column` of at most one vector's columns."""
-    thin = cols <= lanes(c) // 2
+    thin, zero = cols <= lanes(c) // 2, np.intp(0)
     i = 0
     while m - i > ROWS // 2:
         count = min(ROWS, m - i)
         ci, ai = after(c, i * ldc), after(a, i * row)
         if thin:
-            thin_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more)
+            thin_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, b, zero, zero)
         else:
-            narrow_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more)
+            narrow_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, b, zero, zero)
         i += count
     while m - i > 0:
         count = min(2, m - i)
         ci, ai = after(c, i * ldc), after(a, i * row)
         if thin:
-            thin_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more)
+            thin_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, b, zero, zero)
         else:
-            narrow_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more)
+            narrow_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, b, zero, zero)
         i += count

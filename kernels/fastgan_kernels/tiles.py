@@ -20,7 +20,8 @@ def _tile(rows: int, vectors: int, part: int) -> Any:
 
     The tile has `limit` of at most `rows` rows, and `vectors` full vectors of columns, or, where vectors is 0, `cols`
     of at most ``lanes // part`` columns. a (rows, depth) has strides `row` and `step`, b (depth, columns) has
-    contiguous rows at a distance of `wide`.
+    contiguous rows at a distance of `wide`. On the way, two full vectors ask for as many columns `ahead`, rows of which
+    are `far` apart, ``pace / 256`` rows for each row of b.
     """
 
     @intrinsic
@@ -37,9 +38,12 @@ def _tile(rows: int, vectors: int, part: int) -> Any:
         limit: Any,
         cols: Any,
         more: Any,
+        ahead: Any,
+        far: Any,
+        pace: Any,
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            c, ldc, a, row, step, b, wide, depth, limit, cols, more = arguments
+            c, ldc, a, row, step, b, wide, depth, limit, cols, more, ahead, far, pace = arguments
             v = Vectors(
                 context, builder, signature.args[0], max(lanes_of(context, signature.args[0]) // part, 2)
             )
@@ -52,9 +56,10 @@ def _tile(rows: int, vectors: int, part: int) -> Any:
             def body(k: Any, totals: list[Any]) -> list[Any]:
                 at, above = builder.mul(k, step), builder.mul(k, wide)
                 right = [v.load(builder.gep(p, [above]), mask) for p in rights]
-                if vectors == 2:  # the columns after these are next, and may be far away
-                    for p in rights:
-                        emit_prefetch(builder, builder.gep(p, [builder.add(above, INT(2 * v.lanes))]))
+                if vectors == 2:
+                    coming = builder.mul(builder.lshr(builder.mul(k, pace), INT(8)), far)
+                    for j in columns:
+                        emit_prefetch(builder, builder.gep(ahead, [builder.add(coming, j)]))
                 results = []
                 for i, left in enumerate(lefts):
                     factor = v.splat(builder.load(builder.gep(left, [at])))
@@ -69,7 +74,8 @@ def _tile(rows: int, vectors: int, part: int) -> Any:
 
         number = types.intp
         strides, counts = [number] * 2, [number] * 3
-        return types.void(c, number, a, *strides, b, number, *counts, types.boolean), generate
+        next_ones = [b, number, number]
+        return types.void(c, number, a, *strides, b, number, *counts, types.boolean, *next_ones), generate
 
     return tile
 
@@ -115,7 +121,8 @@ def transpose_tile(typing: Any, out: Any, wide: Any, b: Any, ldb: Any, depth: An
 def _turned_tile(vectors: int) -> Any:
     """Make the intrinsic ``c = (a @ b).T`` for `limit` of at most ROWS rows of a, `cols` of at most `vectors` of b.
 
-    The tile is computed as `_tile` does, for contiguous rows of a, and turned in registers.
+    The tile is computed as `_tile` does, for contiguous rows of a, and turned in registers. On the way, two vectors
+    ask for the ROWS rows of a that follow, for each cache line twice.
     """
 
     @intrinsic
@@ -130,6 +137,10 @@ def _turned_tile(vectors: int) -> Any:
 
             def body(k: Any, totals: list[Any]) -> list[Any]:
                 above = builder.mul(k, wide)
+                if vectors == 2:  # one has loads enough
+                    row = builder.add(builder.and_(k, INT(ROWS - 1)), INT(ROWS))
+                    coming = builder.add(builder.mul(row, lda), builder.and_(k, INT(-2 * ROWS)))
+                    emit_prefetch(builder, builder.gep(a, [coming]))
                 right = [v.load(builder.gep(p, [above])) for p in rights]
                 factors = [v.splat(builder.load(builder.gep(left, [k]))) for left in lefts]
                 pairs = [(factor, r) for r in right for factor in factors]

@@ -28,7 +28,7 @@ def _target() -> tuple[int, int]:
 
 
 VECTOR, ROWS = _target()
-SCRATCH = 1024  # vectors: 64 KB at most, for which the stack of a helper thread has room
+SCRATCH = 2048  # vectors: 128 KB at most, for which the stack of a helper thread has room
 INT, INT32 = ir.IntType(64), ir.IntType(32)
 _FUSED = ("contract",)
 
