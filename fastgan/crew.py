@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,10 @@ from fastgan.build import build_duet, build_team
 from fastgan.step import TRAIN, Gan
 from fastgan.team import CANCELLED, GROUP
 
-# Another way is tried at every call whose count is a power of two, and then at every one of so many.
-_TRIAL_EVERY = 32
-# The part of such a call's steps that is made so.
-_TRIAL_SHARE = 0.1
+# Another way is tried in every second of the first calls, and then in every one of so many.
+_FIRST_CALLS, _TRIAL_EVERY = 32, 16
+# The part of such a call's steps that is made so, and seconds at least, unless that were more than half of the call.
+_TRIAL_SHARE, _TRIAL_SECONDS = 0.1, 0.002
 
 
 class Crew:
@@ -50,10 +51,10 @@ class Crew:
         if pace is None:
             able = [way for way in self._ways if action == TRAIN or not way.duet]
             pace = self._paces[action] = Pace(able)
-        for way, part in pace.plan(len(statistics)):
+        for way, part, counted in pace.plan(len(statistics)):
             started = time.perf_counter()
             self._run(way, action, data, labels, statistics[part])
-            if part.stop > part.start:  # a call of no steps compiles
+            if counted:
                 pace.record(way, (time.perf_counter() - started) / (part.stop - part.start))
 
     def _run(
@@ -113,35 +114,54 @@ def ways(gan: Gan, threads: int, cores: int) -> list[Way]:
     return [Way(number) for number in sorted({*numbers, most})] + [Way(2, duet=True)] * (cores > 1)
 
 
+class Turn(NamedTuple):
+    """Some steps of a call, the way they are made, and whether their time counts."""
+
+    way: Way
+    part: slice
+    counted: bool
+
+
 class Pace:
     """Seconds that a step takes each way, as last measured, and which way to go next."""
 
     def __init__(self, ways: list[Way]):
         self.seconds: dict[Way, float] = {}
         self._ways = ways
-        self._begun: set[Way] = set()
         self._calls = 0
         self._trials = 0
 
-    def plan(self, steps: int) -> Iterator[tuple[Way, slice]]:
-        """Share out the steps of one call: a trial now and then, the rest the fastest way."""
-        if len(self._ways) == 1 or steps == 0:
-            yield self._ways[0], slice(0, steps)
+    def plan(self, steps: int) -> Iterator[Turn]:
+        """Share out the steps of one call: the fastest way and, now and then, a trial.
+
+        A trial comes last, when caches are warm, and its first quarter does not count: threads that slept must wake.
+        """
+        if len(self._ways) == 1 or steps == 0:  # a call of no steps compiles
+            yield Turn(self._ways[0], slice(0, steps), False)
             return
         self._calls += 1
-        trial = 0
-        if self._calls & (self._calls - 1) == 0 or self._calls % _TRIAL_EVERY == 0:
-            trial = max(1, int(steps * _TRIAL_SHARE))
-            yield self._ways[self._trials % len(self._ways)], slice(0, trial)
-            self._trials += 1
+        way, trial = self._trial(steps)
         if trial < steps:
-            yield min(self._ways, key=lambda way: self.seconds.get(way, 0)), slice(trial, steps)
+            fastest = min(self._ways, key=lambda each: self.seconds[each])
+            yield Turn(fastest, slice(0, steps - trial), True)
+        if trial > 0:
+            counted = steps - trial + trial // 4
+            if trial >= 4:
+                yield Turn(way, slice(steps - trial, counted), False)
+            yield Turn(way, slice(counted, steps), True)
+
+    def _trial(self, steps: int) -> tuple[Way, int]:
+        """The way to try in this call, and in how many of its steps: all of them where it is new."""
+        for way in self._ways:
+            if way not in self.seconds:
+                return way, steps
+        if self._calls % (2 if self._calls < _FIRST_CALLS else _TRIAL_EVERY):
+            return self._ways[0], 0
+        way = self._ways[self._trials % len(self._ways)]
+        self._trials += 1
+        enough = max(steps * _TRIAL_SHARE, _TRIAL_SECONDS / self.seconds[way])
+        return way, max(1, min(math.ceil(enough), steps // 2))
 
     def record(self, way: Way, seconds: float) -> None:
-        """Remember what a step just took; if longer than before, the mean of both, for other programs run too.
-
-        The first time, when threads and memory are new, does not count.
-        """
-        if way in self._begun:
-            self.seconds[way] = min(seconds, (seconds + self.seconds.get(way, seconds)) / 2)
-        self._begun.add(way)
+        """Remember what a step just took; if longer than before, the mean of both, for other programs run too."""
+        self.seconds[way] = min(seconds, (seconds + self.seconds.get(way, seconds)) / 2)
