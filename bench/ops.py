@@ -57,6 +57,7 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "dw": lambda: normal(layer, outputs),
         "db": lambda: normal(outputs),
         "dx": lambda: normal(rows, inputs),
+        "below": lambda: normal(rows, inputs),
         "labels": lambda: whole(CLASSES, rows),
         "activation": lambda: kernels.RELU,
         "slope": lambda: 0.2,
@@ -101,9 +102,12 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "scale": lambda: normal(outputs),
         "shift": lambda: normal(outputs),
         "source": lambda: normal(rows, outputs),
+        "clock": lambda: np.zeros(1, np.int64),
+        "ring": lambda: normal(100, 3),
+        "slots": lambda: 100,
         "vocabulary": lambda: VOCABULARY,
     }
-    if name in ("integers", "shuffled_rows", "gather_labels"):
+    if name in ("integers", "shuffled_rows", "gather_labels", "slot_rows"):
         known["out"] = lambda: np.zeros(rows, np.int64)
     if name == "gather_labels":
         known["labels"] = lambda: whole(CLASSES, ROWS)

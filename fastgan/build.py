@@ -16,7 +16,7 @@ from fastgan.networks import (
     share_out,
 )
 from fastgan.settings import Settings
-from fastgan.step import Gan, Role, Roles
+from fastgan.step import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan_kernels import ROLES, key_of
 
@@ -116,9 +116,11 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         shift=np.ascontiguousarray(spec.shift, np.float32),
         key=key_of(settings.seed),
         clock=np.zeros(1, np.int64),
+        ring=np.zeros((0, len(STATISTICS)), np.float32),
         n_classes=n_classes,
         vocabulary=spec.vocabulary,
         real_rows=real_rows,
+        slots=0,
         n_critic=settings.n_critic,
         joint=joint,
         uniform_latent=settings.latent == "uniform",

@@ -13,10 +13,11 @@ from fastgan.team import GROUP
 from fastgan_kernels import (
     ACTIVATIONS,
     LEAKY_RELU,
+    LINEAR,
     RELU,
+    activation_backward,
     adam,
     begin_update,
-    bias_gradient,
     conditional_backward_weights,
     conditional_forward,
     dense_backward_rows,
@@ -34,9 +35,9 @@ OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
 # Columns of a network's layer table.
 INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS = range(6)
 
-# Columns of its table of blocks: a layer, rows of its weights, and the parameters from the first of these to the last;
-# the last block of a layer ends with its bias.
-LAYER, FIRST, COUNT, START, STOP = range(5)
+# Columns of its table of blocks: a layer, rows of its weights, the parameters from the first of these to the last (the
+# last block of a layer ends with its bias), and those that the optimiser moves once the block's gradient is there.
+LAYER, FIRST, COUNT, START, STOP, MOVE_START, MOVE_STOP = range(7)
 
 # Parameters of a block: its gradient and moments stay in a core's cache while the block is updated.
 BLOCK = 2**17
@@ -65,7 +66,7 @@ class Network(NamedTuple):
         units of all layers before it, which places its activations in the arena
     params, grads, mean, square : (n,) float32: parameters, gradients, optimiser moments (momentum's velocity is mean)
     outputs, deltas : (max_rows * units,) float32: each layer's outputs, and the loss's gradient there
-    blocks : (blocks, 5) int64: the parameters that one thread updates, as all do in the network of a single thread
+    blocks : (blocks, 7) int64: the parameters that one thread updates, as all do in the network of a single thread
     rate : (1,) float32, learning rate of the newest update
     updates : (1,) int64, updates made
     slope : of leaky ReLU below zero
@@ -138,7 +139,7 @@ def build_network(
 
 
 def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
-    """Cut the parameters into blocks, (blocks, 5) int64 for each thread, as many parameters for each as can be."""
+    """Cut the parameters into blocks, (blocks, 7) int64 for each thread, as many parameters for each as can be."""
     total = int((layers[:, OUTPUTS] * (layers[:, INPUTS] + 1)).sum())
     most = min(BLOCK, -(-total // (2 * threads)) if threads > 1 else BLOCK)
     blocks = []
@@ -146,13 +147,22 @@ def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
         height = max(1, most // outputs // GROUP) * GROUP
         for first in range(0, inputs, height):
             count = min(height, inputs - first)
-            stop = weights + (first + count) * outputs
-            blocks.append(
-                (layer, first, count, weights + first * outputs, stop if stop < bias else bias + outputs)
-            )
+            start, stop = weights + first * outputs, weights + (first + count) * outputs
+            stop = stop if stop < bias else bias + outputs
+            blocks.append((layer, first, count, start, stop, start, stop))
     table = np.array(blocks, np.int64)
     middle = (table[:, START] + table[:, STOP]) / 2
     return [table[middle * threads // total == rank] for rank in range(threads)]
+
+
+def whole_layers(layers: np.ndarray) -> np.ndarray:
+    """Blocks for a machine that is fastest on much at once: a layer each, and all parameters move after the last."""
+    inputs, outputs, weights, bias = layers[:, :4].T
+    table = np.zeros((len(layers), 7), np.int64)
+    table[:, LAYER], table[:, COUNT] = np.arange(len(layers)), inputs
+    table[:, START], table[:, STOP] = weights, bias + outputs
+    table[-1, MOVE_STOP] = bias[-1] + outputs[-1]
+    return table
 
 
 def initialise(net: Network, method: str, std: float, random: np.random.Generator) -> None:
@@ -235,19 +245,20 @@ def backward(net, x, labels, learn, dx):
 @part
 def backward_rows(net, rows, first, dx):
     """Carry the output's delta of some rows down through the layers, and into dx (rows, inputs) unless size 0."""
+    last = len(net.layers) - 1
+    y, dz = layer_rows(net, net.outputs, last, rows, first), layer_rows(net, net.deltas, last, rows, first)
     if net.softmax_group > 0:
-        y = layer_rows(net, net.outputs, len(net.layers) - 1, rows, first)
-        grouped_softmax_backward(y, last_delta(net, rows, first), net.softmax_group)
-    for layer in range(len(net.layers) - 1, -1, -1):
+        grouped_softmax_backward(y, dz, net.softmax_group)
+    activation_backward(y, dz, net.layers[last, ACTIVATION], net.slope)
+    for layer in range(last, 0, -1):
         w, _ = weights(net, net.params, layer)
-        y, dy = (
-            layer_rows(net, net.outputs, layer, rows, first),
-            layer_rows(net, net.deltas, layer, rows, first),
-        )
-        dbelow = dx
-        if layer > 0:
-            dbelow = layer_rows(net, net.deltas, layer - 1, rows, first)
-        dense_backward_rows(w, y, dy, net.layers[layer, ACTIVATION], net.slope, dbelow)
+        below = layer_rows(net, net.outputs, layer - 1, rows, first)
+        dbelow = layer_rows(net, net.deltas, layer - 1, rows, first)
+        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
+        dz = dbelow
+    if dx.size > 0:
+        w, _ = weights(net, net.params, 0)
+        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
 
 
 @part
@@ -260,13 +271,11 @@ def gradient(net, block, x, labels):
     db = net.grads[end : block[STOP]]
     dz = layer_rows(net, net.deltas, layer, rows)
     if layer > 0:
-        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, first)
+        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, db, first)
     elif labels.size > 0:
-        conditional_backward_weights(x, labels, dz, dw, first)
+        conditional_backward_weights(x, labels, dz, dw, db, first)
     else:
-        dense_backward_weights(x, dz, dw, first)
-    if len(db) > 0:
-        bias_gradient(dz, db, 0)
+        dense_backward_weights(x, dz, dw, db, first)
 
 
 @part
@@ -275,7 +284,7 @@ def learn(net, x, labels, step):
     begin(net, step)
     for block in net.blocks:
         gradient(net, block, x, labels)
-        optimise(net, block[START], block[STOP])
+        optimise(net, block[MOVE_START], block[MOVE_STOP])
 
 
 @part

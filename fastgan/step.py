@@ -21,7 +21,8 @@ from fastgan.networks import Network, backward_rows, forward, last_delta, last_o
 from fastgan.team import Team, meet, share
 from fastgan_kernels import (
     acgan_head_rows,
-    copy_rows,
+    copy,
+    count_step,
     gather_labels,
     gather_rows,
     integers,
@@ -29,6 +30,7 @@ from fastgan_kernels import (
     normal,
     one_hot_rows,
     shuffled_rows,
+    slot_rows,
     uniform,
 )
 
@@ -91,8 +93,10 @@ class Gan(NamedTuple):
     losses : (3, 2 real_rows) float32, each row's adversarial loss, score and class loss
     scale, shift : (columns,) float32 of the data
     key : (2,) uint32; clock : (1,) int64, training steps made, or parts of one in a loop of the caller's
+    ring : (steps, 9) float32, statistics of the newest steps where a step is captured, else of size 0
     vocabulary : tokens' one-hot width, 0 for numbers
     real_rows : real rows of one critic step
+    slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
     generator: Network
@@ -110,9 +114,11 @@ class Gan(NamedTuple):
     shift: np.ndarray
     key: np.ndarray
     clock: np.ndarray
+    ring: np.ndarray
     n_classes: int
     vocabulary: int
     real_rows: int
+    slots: int
     n_critic: int
     joint: bool
     uniform_latent: bool
@@ -155,7 +161,7 @@ def perform(action, gan, data, labels, statistics):
                 learn_fake(gan, fake, fake_labels, statistics[k])
                 if action == TRAIN_ON_BATCH:
                     train_generator(gan, statistics[k])
-        gan.clock[0] += 1
+        count_step(gan.clock, statistics[k], gan.ring)
     meet(gan.duet)
 
 
@@ -265,11 +271,10 @@ def kept_fakes(gan, rows, streams):
     fake, labels = generate(gan, rows, streams)
     if gan.joint or gan.duet.size > 1:
         first, stop = share(rows, gan.team)
-        copy_rows(fake[first:stop], gan.real[rows + first : rows + stop])
+        copy(fake[first:stop], gan.real[rows + first : rows + stop])
         fake = gan.real[rows : 2 * rows]
         if gan.n_classes > 0:
-            for row in range(first, stop):  # Numba compiles for seconds what assigns a slice to a slice
-                gan.real_labels[rows + row] = labels[row]
+            copy(labels[first:stop], gan.real_labels[rows + first : rows + stop])
             labels = gan.real_labels[rows : 2 * rows]
     return fake, labels
 
@@ -293,14 +298,22 @@ def generate(gan, rows, streams):
 @part
 def real_batch(gan, data, labels, critic_step):
     """The real rows of one critic step, in network units (rows, width), and their labels (rows,) or (0,)."""
+    draw_rows(gan, len(data), critic_step)
+    return gather_batch(gan, data, labels, gan.real_rows)
+
+
+@part
+def draw_rows(gan, total, critic_step):
+    """Which of `total` rows one critic step looks at: this thread's share of the indices."""
     rows = gan.real_rows
     first, stop = share(rows, gan.team)
-    if gan.replacement:  # every thread draws all of them, the same ones
-        integers(gan.indices[:rows], len(data), gan.key, gan.clock, critic_step * STREAMS + ROWS)
+    per_step, offset = rows * gan.n_critic, rows * critic_step + first
+    if gan.slots > 0:
+        slot_rows(gan.indices[first:stop], gan.slots, per_step, offset, gan.clock)
+    elif gan.replacement:  # every thread draws all of them, the same ones
+        integers(gan.indices[:rows], total, gan.key, gan.clock, critic_step * STREAMS + ROWS)
     else:
-        per_step, offset = rows * gan.n_critic, rows * critic_step + first
-        shuffled_rows(gan.indices[first:stop], len(data), per_step, offset, gan.key, gan.clock, ROWS)
-    return gather_batch(gan, data, labels, rows)
+        shuffled_rows(gan.indices[first:stop], total, per_step, offset, gan.key, gan.clock, ROWS)
 
 
 @part

@@ -21,7 +21,7 @@ from fastgan.compiled import (
     is_cached,
     source_hash,
 )
-from fastgan_kernels import copy_rows
+from fastgan_kernels import copy
 
 ROOTS = {
     "fastgan": Path(sys.modules["fastgan"].__file__).parent,
@@ -32,22 +32,22 @@ ROOTS = {
 SCRIPT = """
 import numpy as np
 from fastgan.compiled import compiled
-from fastgan_kernels import copy_rows
+from fastgan_kernels import copy
 
 def twice(source, out):
-    copy_rows(source, out)
-    copy_rows(source, out)
+    copy(source, out)
+    copy(source, out)
 
-copy = compiled(twice)
+call = compiled(twice)
 source, out = np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
-copy(source, out)
-print(out[0, 0], sum(copy.stats.cache_hits.values()))
+call(source, out)
+print(out[0, 0], sum(call.stats.cache_hits.values()))
 """
 
 
 def twice(source, out):
-    copy_rows(source, out)
-    copy_rows(source, out)
+    copy(source, out)
+    copy(source, out)
 
 
 def rows():
@@ -208,7 +208,7 @@ def test_an_edit_of_an_op_in_another_file_is_noticed(copied):
     assert run(copied) == (1.0, 1)
     path = copied / "fastgan_kernels" / "rows.py"
     text = path.read_text()
-    edited = text.replace("into[j] = row[j]", "into[j] = row[j] * 3")
+    edited = text.replace("into[i] = values[i]", "into[i] = values[i] * 3")
     assert text != edited
     path.write_text(edited)
     assert run(copied) == (3.0, 0)

@@ -5,8 +5,9 @@ Called from Python on NumPy arrays an op runs its NumPy reference; called inside
 """
 
 from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
+from .clock import count_step, slot_rows
 from .dense import (
-    bias_gradient,
+    activation_backward,
     conditional_backward,
     conditional_backward_weights,
     conditional_forward,
@@ -33,7 +34,7 @@ from .losses import (
 from .optimisers import adam, begin_update, rmsprop, sgd
 from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
-from .rows import copy_rows, gather_labels, gather_rows, one_hot_rows
+from .rows import copy, gather_labels, gather_rows, one_hot_rows
 from .softmax import grouped_softmax, grouped_softmax_backward
 
 __all__ = [
@@ -50,14 +51,15 @@ __all__ = [
     "WASSERSTEIN",
     "acgan_head",
     "acgan_head_rows",
+    "activation_backward",
     "adam",
     "bce_with_logits",
     "begin_update",
-    "bias_gradient",
     "conditional_backward",
     "conditional_backward_weights",
     "conditional_forward",
-    "copy_rows",
+    "copy",
+    "count_step",
     "dense_backward",
     "dense_backward_rows",
     "dense_backward_weights",
@@ -76,6 +78,7 @@ __all__ = [
     "rmsprop",
     "sgd",
     "shuffled_rows",
+    "slot_rows",
     "softmax_cross_entropy",
     "uniform",
     "wasserstein",

@@ -15,6 +15,11 @@ sigmoid        4     1 / (1 + e^-z)            y (1 - y)
 
 from __future__ import annotations
 
+import numpy as np
+from numba import njit
+
+from .elementary import sigmoid, tanh
+
 LINEAR, RELU, LEAKY_RELU, TANH, SIGMOID = range(5)
 
 ACTIVATIONS: dict[str, int] = {
@@ -24,3 +29,33 @@ ACTIVATIONS: dict[str, int] = {
     "tanh": TANH,
     "sigmoid": SIGMOID,
 }
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@njit(error_model="numpy")
+def activated(z: np.float32, activation: int, slope: np.float32) -> np.float32:
+    """Value of an activation at one float32."""
+    if activation == RELU:
+        return _ZERO if z < _ZERO else z
+    if activation == LEAKY_RELU:
+        return z if z > _ZERO else z * slope
+    if activation == TANH:
+        return tanh(z)
+    if activation == SIGMOID:
+        return sigmoid(z)
+    return z
+
+
+@njit(error_model="numpy")
+def passed_on(y: np.float32, dy: np.float32, activation: int, slope: np.float32) -> np.float32:
+    """Gradient at an activation's input, from its value y and the gradient dy there."""
+    if activation == RELU:
+        return dy if y > _ZERO else _ZERO
+    if activation == LEAKY_RELU:
+        return dy if y > _ZERO else dy * slope
+    if activation == TANH:
+        return dy * (_ONE - y * y)
+    if activation == SIGMOID:
+        return dy * (y * (_ONE - y))
+    return dy

@@ -50,8 +50,16 @@ def _activate_cpu(y, b, activation, slope):
                 row[j] += b[j]
 
 
-def _deactivate(y: np.ndarray, dy: np.ndarray, activation: int, slope: float) -> None:
-    """Reference: gradient at the activation's input, in place."""
+@op
+def activation_backward(y: np.ndarray, dy: np.ndarray, activation: int, slope: float) -> None:
+    """Gradient at an activation's input, in place: ``dz = dy * activation'(y)``.
+
+    Parameters
+    ----------
+    y : (rows, outputs) float32, what the activation made
+    dy : (rows, outputs) float32, the loss's gradient at y; becomes dz
+    activation, slope : as `dense_forward`
+    """
     if activation == RELU:
         dy[...] = np.where(y > 0, dy, 0)
     elif activation == LEAKY_RELU:
@@ -62,8 +70,8 @@ def _deactivate(y: np.ndarray, dy: np.ndarray, activation: int, slope: float) ->
         dy *= y * (1 - y)
 
 
-@njit(**LOOPS)
-def _deactivate_cpu(y, dy, activation, slope):
+@compiled(activation_backward)
+def _activation_backward_cpu(y, dy, activation, slope):
     slope = y.dtype.type(slope)
     zero, one = y.dtype.type(0), y.dtype.type(1)
     for i in range(dy.shape[0]):
@@ -110,71 +118,67 @@ def _dense_forward_cpu(x, w, b, activation, slope, y):
 
 @op
 def dense_backward_rows(
-    w: np.ndarray, y: np.ndarray, dy: np.ndarray, activation: int, slope: float, dx: np.ndarray
+    dz: np.ndarray, w: np.ndarray, below: np.ndarray, activation: int, slope: float, dx: np.ndarray
 ) -> None:
-    """The half of `dense_backward` that needs no other rows: ``dz = dy * activation'(y)``, ``dx = dz @ w.T``.
+    """Gradient at a layer's input, and on through the activation below: ``dx = (dz @ w.T) * activation'(below)``.
 
     Threads may share the rows: a row's bits do not depend on what other rows there are.
 
     Parameters
     ----------
-    w, y, activation, slope : as `dense_forward` saw and left them
-    dy : (rows, outputs) float32, the loss's gradient at y; becomes dz in place
-    dx : (rows, inputs) float32, written, or size 0: not wanted
+    dz : (rows, outputs) float32, the loss's gradient at x @ w + b
+    w : (inputs, outputs) float32
+    below : (rows, inputs) float32, the layer's input as an activation made it, or size 0: there is none
+    activation, slope : of the layer below, as `dense_forward`
+    dx : (rows, inputs) float32, written
     """
-    _deactivate(y, dy, activation, slope)
-    if dx.size:
-        np.matmul(dy, w.T, out=dx)
+    np.matmul(dz, w.T, out=dx)
+    if below.size:
+        activation_backward(below, dx, activation, slope)
 
 
 @compiled(dense_backward_rows)
-def _dense_backward_rows_cpu(w, y, dy, activation, slope, dx):
-    _deactivate_cpu(y, dy, activation, slope)
-    if dx.size:
-        product_nt(dy, w, dx)
+def _dense_backward_rows_cpu(dz, w, below, activation, slope, dx):
+    product_nt(dz, w, dx)
+    if below.size:
+        activation_backward(below, dx, activation, slope)
 
 
 @op
-def dense_backward_weights(x: np.ndarray, dz: np.ndarray, dw: np.ndarray, first: int) -> None:
-    """Gradient of a block of a layer's weights: ``dw = x[:, first : first + len(dw)].T @ dz``.
+def dense_backward_weights(x: np.ndarray, dz: np.ndarray, dw: np.ndarray, db: np.ndarray, first: int) -> None:
+    """Gradient of a block of a layer's parameters: ``dw = x[:, first : first + len(dw)].T @ dz``, ``db = sum dz``.
 
-    Threads may share the blocks: the bits do not depend on how the weights are cut.
+    Threads may share the blocks: the bits do not depend on how the weights are cut. The bias's rows are added in their
+    order.
 
     Parameters
     ----------
     x : (rows, inputs) float32
-    dz : (rows, outputs) float32, as `dense_backward_rows` left it
-    dw : (any number of inputs, outputs) float32, written
+    dz : (rows, outputs) float32, the loss's gradient at x @ w + b
+    dw : (any number of inputs, outputs) float32, written, or size 0
+    db : (outputs,) float32, written, or size 0
     first : input that the first row of dw belongs to
     """
-    np.matmul(x[:, first : first + len(dw)].T, dz, out=dw)
+    if dw.size:
+        np.matmul(x[:, first : first + len(dw)].T, dz, out=dw)
+    if db.size:
+        np.sum(dz, axis=0, out=db)
 
 
 @compiled(dense_backward_weights)
-def _dense_backward_weights_cpu(x, dz, dw, first):
-    product_tn(x, dz, dw, first)
+def _dense_backward_weights_cpu(x, dz, dw, db, first):
+    if dw.size:
+        product_tn(x, dz, dw, first)
+    _bias_gradient(dz, db)
 
 
-@op
-def bias_gradient(dz: np.ndarray, db: np.ndarray, first: int) -> None:
-    """Gradient of a block of a layer's bias: ``db = sum over rows of dz[:, first : first + len(db)]``.
-
-    Rows are added in their order, so that the bits do not depend on how the bias is cut.
-
-    Parameters
-    ----------
-    dz : (rows, outputs) float32, as `dense_backward_rows` left it
-    db : (any number of outputs,) float32, written
-    first : output that db[0] belongs to
-    """
-    np.sum(dz[:, first : first + len(db)], axis=0, out=db)
-
-
-@compiled(bias_gradient)
-def _bias_gradient_cpu(dz, db, first):
+@njit(error_model="numpy")
+def _bias_gradient(dz, db):
+    """``db = sum over rows of dz``, unless size 0."""
     db[:] = 0
-    for i in range(dz.shape[0]):
-        _add(db, dz[i, first : first + db.size])
+    if db.size > 0:
+        for i in range(dz.shape[0]):
+            _add(db, dz[i])
 
 
 @njit(error_model="numpy")
@@ -198,7 +202,7 @@ def dense_backward(
 ) -> None:
     """Gradients of a dense layer: ``dz = dy * activation'(y)``, ``dw = x.T @ dz``, ``db = sum dz``, ``dx = dz @ w.T``.
 
-    Each result is computed only where asked for: pass an array of size 0 for one that is not wanted.
+    dw and db, and dx, are computed only where asked for: pass arrays of size 0 where they are not wanted.
 
     Parameters
     ----------
@@ -208,20 +212,20 @@ def dense_backward(
     db : (outputs,) float32, written, or size 0
     dx : (rows, inputs) float32, written, or size 0
     """
-    dense_backward_rows(w, y, dy, activation, slope, dx)
-    if dw.size:
-        dense_backward_weights(x, dy, dw, 0)
-    if db.size:
-        bias_gradient(dy, db, 0)
+    activation_backward(y, dy, activation, slope)
+    if dx.size:
+        dense_backward_rows(dy, w, dx[:0], activation, slope, dx)
+    if dw.size or db.size:
+        dense_backward_weights(x, dy, dw, db, 0)
 
 
 @compiled(dense_backward)
 def _dense_backward_cpu(x, w, y, dy, activation, slope, dw, db, dx):
-    dense_backward_rows(w, y, dy, activation, slope, dx)
-    if dw.size:
-        dense_backward_weights(x, dy, dw, 0)
-    if db.size:
-        bias_gradient(dy, db, 0)
+    activation_backward(y, dy, activation, slope)
+    if dx.size:
+        dense_backward_rows(dy, w, dx[:0], activation, slope, dx)
+    if dw.size or db.size:
+        dense_backward_weights(x, dy, dw, db, 0)
 
 
 @op
@@ -266,7 +270,7 @@ def _conditional_forward_cpu(x, labels, w, b, activation, slope, y):
 
 @op
 def conditional_backward_weights(
-    x: np.ndarray, labels: np.ndarray, dz: np.ndarray, dw: np.ndarray, first: int
+    x: np.ndarray, labels: np.ndarray, dz: np.ndarray, dw: np.ndarray, db: np.ndarray, first: int
 ) -> None:
     """`dense_backward_weights` of a conditional layer: ``dw[inputs + c - first] = sum of dz over rows of label c``.
 
@@ -276,12 +280,13 @@ def conditional_backward_weights(
     ----------
     x : (rows, inputs) float32
     labels : (rows,) integers in [0, classes)
-    dz : (rows, outputs) float32, as `dense_backward_rows` left it
+    dz : (rows, outputs) float32, the loss's gradient before the activation
     dw : (any number of inputs and classes, outputs) float32, written
+    db : (outputs,) float32, written, or size 0
     first : input that the first row of dw belongs to; classes come after x's inputs
     """
     split = min(max(x.shape[1] - first, 0), len(dw))
-    np.matmul(x[:, first : first + split].T, dz, out=dw[:split])
+    dense_backward_weights(x, dz, dw[:split], db, first)
     dw[split:] = 0
     places = x.shape[1] + labels - first
     inside = (places >= split) & (places < len(dw))
@@ -289,7 +294,7 @@ def conditional_backward_weights(
 
 
 @compiled(conditional_backward_weights)
-def _conditional_backward_weights_cpu(x, labels, dz, dw, first):
+def _conditional_backward_weights_cpu(x, labels, dz, dw, db, first):
     split = min(max(x.shape[1] - first, 0), dw.shape[0])
     if split > 0:
         product_tn(x, dz, dw[:split], first)
@@ -298,6 +303,7 @@ def _conditional_backward_weights_cpu(x, labels, dz, dw, first):
         place = x.shape[1] + labels[i] - first
         if split <= place < dw.shape[0]:
             _add(dw[place], dz[i])
+    _bias_gradient(dz, db)
 
 
 @op
@@ -320,17 +326,13 @@ def conditional_backward(
     dw : (inputs + classes, outputs) float32, written, or size 0
     db : (outputs,) float32, written, or size 0
     """
-    _deactivate(y, dy, activation, slope)
-    if dw.size:
-        conditional_backward_weights(x, labels, dy, dw, 0)
-    if db.size:
-        bias_gradient(dy, db, 0)
+    activation_backward(y, dy, activation, slope)
+    if dw.size or db.size:
+        conditional_backward_weights(x, labels, dy, dw, db, 0)
 
 
 @compiled(conditional_backward)
 def _conditional_backward_cpu(x, labels, y, dy, activation, slope, dw, db):
-    _deactivate_cpu(y, dy, activation, slope)
-    if dw.size:
-        conditional_backward_weights(x, labels, dy, dw, 0)
-    if db.size:
-        bias_gradient(dy, db, 0)
+    activation_backward(y, dy, activation, slope)
+    if dw.size or db.size:
+        conditional_backward_weights(x, labels, dy, dw, db, 0)

@@ -20,6 +20,9 @@ _TWO = np.float32(2.0)
 _LOG2_E = np.float32(1.4426950408889634)
 _LN_2_HIGH = np.float32(0.693359375)  # 9 bits: exact times a whole number
 _LN_2_LOW = np.float32(-2.12194440e-4)
+# Added and taken off again, it rounds a float32 below 2^22 to a whole number, in two additions on every machine.
+_WHOLE = np.float32(1.5 * 2**23)
+
 _EXP_LEAST = np.float32(-87.33654)  # below, the result would be subnormal
 _EXP_MOST = np.float32(88.37626)  # above, the exponent would not fit
 
@@ -28,7 +31,7 @@ _EXP_MOST = np.float32(88.37626)  # above, the exponent would not fit
 def exp(x: np.float32) -> np.float32:
     """e^x = 2^k * (1 + r + r^2 P(r)), r = x - k ln 2; 1.1 ulp on [-87.3, 88.3], clamped outside."""
     x = _EXP_LEAST if x < _EXP_LEAST else (_EXP_MOST if x > _EXP_MOST else x)
-    k = np.floor(x * _LOG2_E + _HALF)
+    k = (x * _LOG2_E + _WHOLE) - _WHOLE
     r = x - k * _LN_2_HIGH
     r = r - k * _LN_2_LOW
     p = np.float32(1.3926177e-3)
@@ -105,7 +108,7 @@ def softplus(x: np.float32) -> np.float32:
 @njit(forceinline=True, **_EXACT)
 def cos_sin_turns(u: np.float32) -> tuple[np.float32, np.float32]:
     """Cos 2 pi u and sin 2 pi u for u in [0, 1): the angle in turns makes the reduction exact; 1e-7 absolute."""
-    quarter = np.floor(u * np.float32(4.0) + _HALF)
+    quarter = (u * np.float32(4.0) + _WHOLE) - _WHOLE
     r = u - quarter * np.float32(0.25)
     s = r * r
     c = np.float32(59.220169)

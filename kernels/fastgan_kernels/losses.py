@@ -83,12 +83,13 @@ def _bce_reference(s, target, sign):
 
 
 @njit(**LOOPS)
-def _bce(s, target, sign):
+def bce_terms(s, target, sign):
+    """Loss, gradient and score of one row by `bce_with_logits`."""
     probability = sigmoid(s)
     return sign * (softplus(s) - target * s), sign * (probability - target), probability
 
 
-compiled(bce_with_logits)(_loop(_bce))
+compiled(bce_with_logits)(_loop(bce_terms))
 
 
 @op
@@ -106,11 +107,12 @@ def _mse_reference(s, target, sign):
 
 
 @njit(**LOOPS)
-def _mse(s, target, sign):
+def mse_terms(s, target, sign):
+    """Loss, gradient and score of one row by `mse`."""
     return sign * (s - target) * (s - target), _TWO * sign * (s - target), s
 
 
-compiled(mse)(_loop(_mse))
+compiled(mse)(_loop(mse_terms))
 
 
 @op
@@ -131,11 +133,12 @@ def _wasserstein_reference(s, target, sign):
 
 
 @njit(**LOOPS)
-def _wasserstein(s, target, sign):
+def wasserstein_terms(s, target, sign):
+    """Loss, gradient and score of one row by `wasserstein`."""
     return -sign * s, -sign, s
 
 
-compiled(wasserstein)(_loop(_wasserstein))
+compiled(wasserstein)(_loop(wasserstein_terms))
 
 
 @op
@@ -157,13 +160,14 @@ def _hinge_reference(s, target, sign):
 
 
 @njit(**LOOPS)
-def _hinge(s, target, sign):
+def hinge_terms(s, target, sign):
+    """Loss, gradient and score of one row by `hinge`."""
     margin = _ONE - sign * s
     # Asked this way round, a NaN comes out as a NaN.
     return _ZERO if margin < _ZERO else margin, -sign if margin > _ZERO else _ZERO, s
 
 
-compiled(hinge)(_loop(_hinge))
+compiled(hinge)(_loop(hinge_terms))
 
 
 @op
@@ -197,7 +201,7 @@ def _softmax_reference(logits, labels, total_rows, dlogits):
 
 
 @njit(**LOOPS)
-def _softmax_row(s, label, rows, gradient):
+def softmax_row(s, label, rows, gradient):
     """Cross-entropy of one row of logits; writes its share of the gradient."""
     highest = s[0]
     for k in range(s.size):
@@ -217,7 +221,7 @@ def _softmax_cross_entropy_cpu(logits, labels, dlogits, statistics):
     rows = logits.shape[0]
     loss = 0.0
     for i in range(rows):
-        loss += _softmax_row(logits[i], labels[i], np.float32(rows), dlogits[i])
+        loss += softmax_row(logits[i], labels[i], np.float32(rows), dlogits[i])
     statistics[0] = loss / rows
 
 
@@ -266,7 +270,7 @@ def _acgan_head_cpu(logits, labels, loss, target, sign, dlogits, statistics):
     rows = logits.shape[0]
     if logits.shape[1] > 1:
         for i in range(rows):
-            class_loss += _softmax_row(logits[i, 1:], labels[i], np.float32(rows), dlogits[i, 1:])
+            class_loss += softmax_row(logits[i, 1:], labels[i], np.float32(rows), dlogits[i, 1:])
     statistics[2] = class_loss / rows
 
 
@@ -313,8 +317,8 @@ def _row_loop(terms):
     return njit(**LOOPS)(loss_of_rows)
 
 
-_bce_rows, _mse_rows = _row_loop(_bce), _row_loop(_mse)
-_wasserstein_rows, _hinge_rows = _row_loop(_wasserstein), _row_loop(_hinge)
+_bce_rows, _mse_rows = _row_loop(bce_terms), _row_loop(mse_terms)
+_wasserstein_rows, _hinge_rows = _row_loop(wasserstein_terms), _row_loop(hinge_terms)
 
 
 @compiled(acgan_head_rows)
@@ -331,7 +335,7 @@ def _acgan_head_rows_cpu(logits, labels, loss, target, sign, batch, dlogits, los
     for i in range(class_losses.size):
         class_losses[i] = _ZERO
         if logits.shape[1] > 1:
-            class_losses[i] = _softmax_row(logits[i, 1:], labels[i], np.float32(batch), dlogits[i, 1:])
+            class_losses[i] = softmax_row(logits[i, 1:], labels[i], np.float32(batch), dlogits[i, 1:])
 
 
 @op

@@ -7,9 +7,12 @@ the number of updates made including this one.
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from .dispatch import compiled, op
+import numpy as np
+from numba import njit
+
+from .dispatch import LOOPS, compiled, op
 
 
 @op
@@ -50,6 +53,14 @@ def adam(
     params -= real(size) * mean / (np.sqrt(square) * real(correction) + real(epsilon))
 
 
+@njit(**LOOPS)
+def adam_one(param, g, m, v, size, correction, keep_mean, new_mean, keep_square, new_square, small):
+    """A parameter and its moments after the update; size and correction hold the rate and both corrections of bias."""
+    m = keep_mean * m + new_mean * g
+    v = keep_square * v + new_square * g * g
+    return param - size * m / (math.sqrt(v) * correction + small), m, v
+
+
 @compiled(adam)
 def _adam_cpu(params, grads, mean, square, rate, updates, beta1, beta2, epsilon):
     t = float(updates[0])
@@ -60,12 +71,19 @@ def _adam_cpu(params, grads, mean, square, rate, updates, beta1, beta2, epsilon)
     keep_square, new_square = real(beta2), real(1 - beta2)
     small = real(epsilon)
     for i in range(params.size):
-        g = grads[i]
-        m = keep_mean * mean[i] + new_mean * g
-        v = keep_square * square[i] + new_square * g * g
-        mean[i] = m
-        square[i] = v
-        params[i] -= size * m / (np.sqrt(v) * correction + small)
+        params[i], mean[i], square[i] = adam_one(
+            params[i],
+            grads[i],
+            mean[i],
+            square[i],
+            size,
+            correction,
+            keep_mean,
+            new_mean,
+            keep_square,
+            new_square,
+            small,
+        )
 
 
 @op
@@ -89,13 +107,18 @@ def sgd(
     params -= rate[0] * velocity
 
 
+@njit(**LOOPS)
+def sgd_one(param, g, u, size, keep):
+    """A parameter and its velocity after the update."""
+    u = keep * u + g
+    return param - size * u, u
+
+
 @compiled(sgd)
 def _sgd_cpu(params, grads, velocity, rate, momentum):
     size, keep = rate[0], params.dtype.type(momentum)
     for i in range(params.size):
-        u = keep * velocity[i] + grads[i]
-        velocity[i] = u
-        params[i] -= size * u
+        params[i], velocity[i] = sgd_one(params[i], grads[i], velocity[i], size, keep)
 
 
 @op
@@ -123,15 +146,19 @@ def rmsprop(
     params -= rate[0] * grads / (np.sqrt(square) + real(epsilon))
 
 
+@njit(**LOOPS)
+def rmsprop_one(param, g, v, size, keep, new, small):
+    """A parameter and its mean square after the update."""
+    v = keep * v + new * g * g
+    return param - size * g / (math.sqrt(v) + small), v
+
+
 @compiled(rmsprop)
 def _rmsprop_cpu(params, grads, square, rate, rho, epsilon):
     real = params.dtype.type
     size, keep, new, small = rate[0], real(rho), real(1 - rho), real(epsilon)
     for i in range(params.size):
-        g = grads[i]
-        v = keep * square[i] + new * g * g
-        square[i] = v
-        params[i] -= size * g / (np.sqrt(v) + small)
+        params[i], square[i] = rmsprop_one(params[i], grads[i], square[i], size, keep, new, small)
 
 
 @op

@@ -79,7 +79,7 @@ def shuffled_rows(
 
 
 @njit(**LOOPS)
-def _walk(value, bits, keys):
+def walk(value, bits, keys):
     """One walk: the image of `value` in the domain of 2 * bits bits."""
     mask = (np.uint64(1) << bits) - np.uint64(1)
     left, right = value >> bits, value & mask
@@ -97,7 +97,7 @@ def _permute(out, rows, bits, keys):
         outside = 0
         for i in range(out.size):
             value = np.uint64(out[i])
-            walked = _walk(value, bits, keys)
+            walked = walk(value, bits, keys)
             value = walked if first or value >= np.uint64(rows) else value
             out[i] = np.int64(value)
             outside += value >= np.uint64(rows)

@@ -8,6 +8,8 @@ bits on every backend; floats made from them may differ by rounding. A longer dr
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -20,7 +22,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _UNIT = np.float32(2.0**-24)
 _ROUNDS = 10
-_LANES = 16
+LANES = 16
 
 
 def key_of(seed: int) -> np.ndarray:
@@ -74,9 +76,9 @@ def philox_blocks(count: int, key: np.ndarray, step: int, stream: int) -> np.nda
 
 def _tiles(size: int, key: np.ndarray, step: np.ndarray, stream: int) -> np.ndarray:
     """Reference: the words of a draw, (tiles, 4, 16) uint32, at least `size` in all."""
-    tiles = -(-size // (4 * _LANES))
-    blocks = philox_blocks(_LANES * tiles, key, int(step[0]), stream)
-    return blocks.reshape(tiles, _LANES, 4).transpose(0, 2, 1)
+    tiles = -(-size // (4 * LANES))
+    blocks = philox_blocks(LANES * tiles, key, int(step[0]), stream)
+    return blocks.reshape(tiles, LANES, 4).transpose(0, 2, 1)
 
 
 def _loop(values):
@@ -87,18 +89,18 @@ def _loop(values):
         flat = out.reshape(-1)
         k0, k1, c1 = np.uint64(key[0]), np.uint64(key[1]), np.uint64(stream)
         c2, c3 = np.uint64(step[0]) & _LOW, np.uint64(step[0]) >> _SHIFT
-        tiles = flat.size // (4 * _LANES)
+        tiles = flat.size // (4 * LANES)
         for tile in range(tiles):
-            part = flat[4 * _LANES * tile : 4 * _LANES * (tile + 1)]
-            part_0, part_1 = part[:_LANES], part[_LANES : 2 * _LANES]
-            part_2, part_3 = part[2 * _LANES : 3 * _LANES], part[3 * _LANES :]
-            for lane in range(_LANES):
-                w0, w1, w2, w3 = philox(np.uint64(_LANES * tile + lane), c1, c2, c3, k0, k1)
+            part = flat[4 * LANES * tile : 4 * LANES * (tile + 1)]
+            part_0, part_1 = part[:LANES], part[LANES : 2 * LANES]
+            part_2, part_3 = part[2 * LANES : 3 * LANES], part[3 * LANES :]
+            for lane in range(LANES):
+                w0, w1, w2, w3 = philox(np.uint64(LANES * tile + lane), c1, c2, c3, k0, k1)
                 part_0[lane], part_1[lane], part_2[lane], part_3[lane] = values(w0, w1, w2, w3, bound)
-        rest = flat[4 * _LANES * tiles :]
+        rest = flat[4 * LANES * tiles :]
         for i in range(rest.size):
-            w0, w1, w2, w3 = philox(np.uint64(_LANES * tiles + i % _LANES), c1, c2, c3, k0, k1)
-            rest[i] = values(w0, w1, w2, w3, bound)[i // _LANES]
+            w0, w1, w2, w3 = philox(np.uint64(LANES * tiles + i % LANES), c1, c2, c3, k0, k1)
+            rest[i] = values(w0, w1, w2, w3, bound)[i // LANES]
 
     return draw
 
@@ -112,7 +114,7 @@ def _unit(word):
 @njit(forceinline=True, **LOOPS)
 def _box_muller(word_0, word_1):
     """Two standard normal float32 from two words; the first uniform is in (0, 1], so that its log is finite."""
-    radius = np.sqrt(np.float32(-2.0) * log(_unit(word_0) + _UNIT))
+    radius = math.sqrt(np.float32(-2.0) * log(_unit(word_0) + _UNIT))
     cosine, sine = cos_sin_turns(_unit(word_1))
     return radius * cosine, radius * sine
 
@@ -137,11 +139,12 @@ def uniform(out: np.ndarray, key: np.ndarray, step: np.ndarray, stream: int) -> 
 
 
 @njit(forceinline=True, **LOOPS)
-def _uniform_values(w0, w1, w2, w3, bound):
+def uniform_values(w0, w1, w2, w3, bound):
+    """Four elements of `uniform` from one block of words."""
     return _unit(w0), _unit(w1), _unit(w2), _unit(w3)
 
 
-_fill_uniform = _loop(_uniform_values)
+_fill_uniform = _loop(uniform_values)
 
 
 @compiled(uniform)
@@ -163,11 +166,12 @@ def normal(out: np.ndarray, key: np.ndarray, step: np.ndarray, stream: int) -> N
 
 
 @njit(forceinline=True, **LOOPS)
-def _normal_values(w0, w1, w2, w3, bound):
+def normal_values(w0, w1, w2, w3, bound):
+    """Four elements of `normal` from one block of words."""
     return _box_muller(w0, w1) + _box_muller(w2, w3)
 
 
-_fill_normal = _loop(_normal_values)
+_fill_normal = _loop(normal_values)
 
 
 @compiled(normal)
@@ -195,11 +199,12 @@ def _below(word, bound):
 
 
 @njit(forceinline=True, **LOOPS)
-def _integer_values(w0, w1, w2, w3, bound):
+def integer_values(w0, w1, w2, w3, bound):
+    """Four elements of `integers` from one block of words."""
     return _below(w0, bound), _below(w1, bound), _below(w2, bound), _below(w3, bound)
 
 
-_fill_integers = _loop(_integer_values)
+_fill_integers = _loop(integer_values)
 
 
 @compiled(integers)

@@ -45,23 +45,22 @@ def _gather_rows_cpu(data, indices, scale, shift, out):
 
 
 @op
-def copy_rows(source: np.ndarray, out: np.ndarray) -> None:
-    """Copy rows: ``out = source``; the two may be the same rows.
+def copy(source: np.ndarray, out: np.ndarray) -> None:
+    """Copy an array: ``out = source``; the two may be the same memory.
 
     Parameters
     ----------
-    source : (rows, columns) float32
-    out : (rows, columns) float32, written
+    source : of any shape and dtype
+    out : the same shape and dtype, written
     """
     out[...] = source
 
 
-@compiled(copy_rows)
-def _copy_rows_cpu(source, out):
-    for i in range(out.shape[0]):
-        into, row = out[i], source[i]
-        for j in range(into.size):
-            into[j] = row[j]
+@compiled(copy)
+def _copy_cpu(source, out):
+    values, into = source.reshape(-1), out.reshape(-1)
+    for i in range(into.size):
+        into[i] = values[i]
 
 
 @op

@@ -37,12 +37,12 @@ _EXACT = (0.0, 0.0)  # integers, and floats that are made without a rounding
 CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.dense_forward: Contract("y", *_SUMS),
     fk.dense_backward: Contract("dy dw db dx", *_SUMS),
-    fk.dense_backward_rows: Contract("dy dx", *_SUMS),
-    fk.dense_backward_weights: Contract("dw", *_SUMS),
-    fk.bias_gradient: Contract("db", *_SUMS),
+    fk.dense_backward_rows: Contract("dx", *_SUMS),
+    fk.dense_backward_weights: Contract("dw db", *_SUMS),
+    fk.activation_backward: Contract("dy", *_UPDATE),
     fk.conditional_forward: Contract("y", *_SUMS),
     fk.conditional_backward: Contract("dy dw db", *_SUMS),
-    fk.conditional_backward_weights: Contract("dw", *_SUMS),
+    fk.conditional_backward_weights: Contract("dw db", *_SUMS),
     fk.bce_with_logits: Contract("dlogits statistics", *_LOSS),
     fk.mse: Contract("dlogits statistics", *_LOSS),
     fk.wasserstein: Contract("dlogits statistics", *_LOSS),
@@ -62,9 +62,11 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     # radius and angle are of order one, 5.8 at most; the angle 2 pi u is rounded before NumPy's cos sees it
     fk.normal: Contract("out", 1e-6, 3e-6),
     fk.shuffled_rows: Contract("out", *_EXACT),
+    fk.count_step: Contract("clock ring", *_EXACT),
+    fk.slot_rows: Contract("out", *_EXACT),
     # float64 data is scaled before it is rounded in the reference, after in the loop
     fk.gather_rows: Contract("out", 1e-6, 1e-6),
-    fk.copy_rows: Contract("out", *_EXACT),
+    fk.copy: Contract("out", *_EXACT),
     fk.gather_labels: Contract("out", *_EXACT),
     fk.one_hot_rows: Contract("out", *_EXACT),
 }

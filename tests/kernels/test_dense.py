@@ -121,15 +121,14 @@ def test_backward_is_the_gradient(activation):
 BLOCKS = pytest.mark.parametrize("blocks", [[0, 31], [0, 1, 2, 31], [0, 16, 31], [0, 9, 20, 27, 31]], ids=str)
 
 
-def in_blocks(op, arguments, whole, blocks):
-    """Compute the rows of an output in blocks, each with its `first`; the op is compiled."""
-    result = np.full_like(whole, np.nan)
+def in_blocks(op, arguments, after, blocks):
+    """Compute dw in blocks of rows, each with its `first`, and db with the last; the op is compiled."""
+    dw, db = np.full_like(after["dw"], np.nan), np.full_like(after["db"], np.nan)
     for first, stop in pairwise(blocks):
-        run_both(
-            op, **arguments, **{"dw" if whole.ndim == 2 else "db": result[first:stop].copy()}, first=first
-        )
-        compile_op(op)(*arguments.values(), result[first:stop], first)
-    return result
+        part, bias = dw[first:stop], db if stop == len(dw) else db[:0]
+        run_both(op, **arguments, dw=part.copy(), db=bias.copy(), first=first)
+        compile_op(op)(*arguments.values(), part, bias, first)
+    return dw, db
 
 
 @BLOCKS
@@ -148,34 +147,26 @@ def test_gradients_do_not_depend_on_the_cuts(blocks):
         db=poisoned(17),
         dx=poisoned(13, 31),
     )
-    dw = in_blocks(fk.dense_backward_weights, {"x": x, "dz": dz}, after["dw"], blocks)
+    dw, db = in_blocks(fk.dense_backward_weights, {"x": x, "dz": dz}, after, blocks)
     np.testing.assert_array_equal(dw, after["dw"])
-    cuts = [min(cut, 17) for cut in blocks]
-    db = in_blocks(fk.bias_gradient, {"dz": dz}, after["db"], cuts)
     np.testing.assert_array_equal(db, after["db"])
 
 
 @ACTIVATIONS
 def test_rows_do_not_depend_on_the_cuts(activation):
-    x, w, b = layer((13, 31, 17))
-    y = outputs_of(x, w, b, activation)
-    call = compile_op(fk.dense_backward_rows)
-    whole, dx = normals(4, 13, 17), poisoned(13, 31)
-    call(w, y, whole, activation, SLOPE, dx)
-    cut, cut_dx = normals(4, 13, 17), poisoned(13, 31)
+    _, w, _ = layer((13, 31, 17))
+    dz, below = normals(4, 13, 17), normals(5, 13, 31)
+    settings = {"activation": activation, "slope": SLOPE}
+    whole = run_both(fk.dense_backward_rows, dz=dz, w=w, below=below, **settings, dx=poisoned(13, 31))["dx"]
+    cut = poisoned(13, 31)
     for rows in (slice(0, 5), slice(5, 6), slice(6, 13)):
-        call(w, y[rows], cut[rows], activation, SLOPE, cut_dx[rows])
+        compile_op(fk.dense_backward_rows)(dz[rows], w, below[rows], activation, SLOPE, cut[rows])
     np.testing.assert_array_equal(cut, whole)
-    np.testing.assert_array_equal(cut_dx, dx)
-    run_both(
-        fk.dense_backward_rows,
-        w=w,
-        y=y,
-        dy=normals(4, 13, 17),
-        activation=activation,
-        slope=SLOPE,
-        dx=poisoned(0, 0),
-    )
+    plain = run_both(
+        fk.dense_backward_rows, dz=dz, w=w, below=poisoned(0, 0), **settings, dx=poisoned(13, 31)
+    )["dx"]
+    through = run_both(fk.activation_backward, y=below, dy=plain.copy(), **settings)["dy"]
+    np.testing.assert_array_equal(through, whole)
 
 
 @BLOCKS
@@ -193,8 +184,9 @@ def test_conditional_gradients_do_not_depend_on_the_cuts(blocks):
         dw=poisoned(31, 17),
         db=poisoned(17),
     )
-    dw = in_blocks(fk.conditional_backward_weights, {**seen, "dz": dz}, after["dw"], blocks)
+    dw, db = in_blocks(fk.conditional_backward_weights, {**seen, "dz": dz}, after, blocks)
     np.testing.assert_array_equal(dw, after["dw"])
+    np.testing.assert_array_equal(db, after["db"])
 
 
 def conditional_layer(rows, inputs, classes, outputs, dtype=np.float32):

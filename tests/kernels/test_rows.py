@@ -89,8 +89,11 @@ def test_no_labels_are_gathered_where_none_are_wanted():
 @pytest.mark.parametrize("shape", [(1, 1), (7, 13), (64, 33)])
 def test_copy_versions_agree(shape):
     source = normals(1, *shape)
-    out = run_both(fk.copy_rows, source=source, out=poisoned(*shape))["out"]
+    out = run_both(fk.copy, source=source, out=poisoned(*shape))["out"]
     np.testing.assert_array_equal(out, source)
-    for version in (fk.copy_rows, compile_op(fk.copy_rows)):
+    labels = np.arange(5)
+    copied = run_both(fk.copy, source=labels, out=poisoned(5, dtype=np.int64))["out"]
+    np.testing.assert_array_equal(copied, labels)
+    for version in (fk.copy, compile_op(fk.copy)):
         version(out, out)
         np.testing.assert_array_equal(out, source)
