@@ -41,7 +41,8 @@ SMALL_PLAYERS = ("--set", "model.generator=[8]", "--set", "model.discriminator=[
 def environment() -> dict[str, str]:
     """The environment of a child that finds the packages from any folder, whatever the terminal."""
     packages = [str(Path(str(each.__file__)).parents[1]) for each in (fastgan, fastgan_kernels)]
-    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    dropped = ("COLUMNS", "LINES", "NO_COLOR", "NUMBA_ENABLE_CUDASIM")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return kept | {"PYTHONPATH": os.pathsep.join(packages), "TERM": "xterm-256color"}
 
 

@@ -5,10 +5,12 @@ import runpy
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import config
 
 import fastgan_kernels as fk
 
@@ -48,6 +50,15 @@ def test_a_pytorch_network_learns_through_views_of_its_memory(capsys):
     assert train(ours, x, labels, steps=5, learning_rate=0.01) == pytest.approx(loss.item(), rel=1e-6)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    config.ENABLE_CUDASIM or find_spec("cupy") is None,
+    reason="needs a GPU and CuPy; Numba simulates one here",
+)
+def test_a_captured_step_learns_on_a_gpu(capsys):
+    assert accuracy_printed_by("on_a_gpu.py", capsys) > 95
 
 
 def test_the_code_in_the_readme_is_the_code_that_was_run():

@@ -1,0 +1,91 @@
+"""The device as the kernels see it: its arrays, the stream they are launched on, and how many threads.
+
+Under Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``) an array is a NumPy array of a class of its own, and kernels run as
+Python threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numba import config, cuda
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+
+THREADS = 128
+"""Of a block, where each thread has an element of its own."""
+
+
+TOGETHER = 32 if SIMULATED else 128
+"""Of a block whose threads add something up together; to wait for each other takes simulated threads long."""
+
+
+class SimulatedArray(np.ndarray):
+    """Stands for a device array under the simulator."""
+
+
+def array_type() -> type:
+    """The class of device arrays: CuPy's, or `SimulatedArray`."""
+    if SIMULATED:
+        return SimulatedArray
+    import cupy
+
+    return cupy.ndarray
+
+
+def to_device(array: np.ndarray) -> Any:
+    """Copy an array to the device."""
+    if SIMULATED:
+        return np.array(array, order="C").view(SimulatedArray)
+    import cupy
+
+    return cupy.asarray(array, order="C")
+
+
+def to_host(array: Any) -> np.ndarray:
+    """Copy a device array to the host; waits for what is still to be written to it on the current stream."""
+    return np.array(array) if SIMULATED else array.get()
+
+
+def launch(kernel: Any, blocks: Any, threads: Any, *arguments: Any) -> None:
+    """Launch a kernel on CuPy's current stream."""
+    if not SIMULATED:
+        kernel[blocks, threads, _current_stream()](*arguments)
+        return
+    # The simulator refuses arrays whose memory has gaps: these are copied, there and back.
+    whole = [np.ascontiguousarray(each) if _has_gaps(each) else each for each in arguments]
+    kernel[blocks, threads](*whole)
+    for each, copy in zip(arguments, whole, strict=True):
+        if copy is not each:
+            each[...] = copy
+
+
+def _has_gaps(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not value.flags.c_contiguous
+
+
+def launch_over(kernel: Any, count: int, *arguments: Any) -> None:
+    """Launch a kernel with a thread for each of `count` elements, if any; the last block has threads without one."""
+    if count > 0:
+        threads = min(THREADS, count if SIMULATED else -(-count // 32) * 32)
+        launch(kernel, -(-count // threads), threads, *arguments)
+
+
+def _current_stream() -> Any:
+    import cupy
+
+    return _external(cupy.cuda.get_current_stream().ptr)
+
+
+@functools.cache
+def _external(pointer: int) -> Any:
+    """Made once a stream, since to make it takes longer than to launch on it."""
+    return cuda.external_stream(pointer)
+
+
+@functools.cache
+def no_labels() -> Any:
+    """The labels of rows without classes: (0,) int64."""
+    return to_device(np.zeros(0, np.int64))

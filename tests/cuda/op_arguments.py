@@ -1,0 +1,126 @@
+"""Arguments for every op of the kernels, at any shape."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+
+import numpy as np
+
+import fastgan_kernels as fk
+from fastgan_kernels.dispatch import LAUNCHED
+
+from ..kernels.helpers import normals, poisoned
+
+# Rows, inputs and outputs: one of each, more than a tile of 8 or 16; tiny, since simulated threads are Python's.
+SHAPES = [(1, 1, 1), (3, 5, 2), (9, 17, 10)]
+CLASSES, GROUP, SLOPE = 3, 2, 0.2
+
+
+def arguments(op, rows, inputs, outputs, **more):
+    """Arguments of an op by the names of its parameters; what it writes is poisoned, unless it is updated in place."""
+    random = np.random.default_rng(rows)
+    layer = inputs + (CLASSES if op.__name__.startswith("conditional") else 0)
+    whole = partial(random.integers, 0)
+    size = inputs * outputs
+    known = {
+        "x": normals(1, rows, inputs),
+        "w": normals(2, layer, outputs),
+        "b": normals(3, outputs),
+        "y": normals(4, rows, outputs),
+        "dy": normals(5, rows, outputs),
+        "dz": normals(5, rows, outputs),
+        "below": normals(6, rows, inputs),
+        "dw": poisoned(layer, outputs),
+        "db": poisoned(outputs),
+        "dx": poisoned(rows, inputs),
+        "labels": whole(CLASSES, rows),
+        "activation": fk.TANH,
+        "slope": SLOPE,
+        "first": 0,
+        "group": GROUP,
+        "logits": 20 * normals(7, rows, 1 + CLASSES),
+        "dlogits": poisoned(rows, 1 + CLASSES),
+        "loss": fk.BCE,
+        "target": 0.9,
+        "sign": 1.0,
+        "batch": rows + 1,
+        "losses": normals(8, 3, rows),
+        "statistics": poisoned(3),
+        "params": normals(9, size),
+        "grads": normals(10, size),
+        "mean": normals(11, size),
+        "square": np.abs(normals(12, size)),
+        "velocity": normals(13, size),
+        "rate": np.full(1, 1e-3, np.float32),
+        "updates": np.full(1, 2),
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "epsilon": 1e-7,
+        "momentum": 0.9,
+        "rho": 0.9,
+        "initial_rate": 1e-3,
+        "decay_start": 4.0,
+        "decay_steps": 8.0,
+        "out": poisoned(rows, outputs),
+        "key": fk.key_of(3**37),
+        "step": np.full(1, 2**33 + 7),
+        "stream": 5,
+        "bound": 10**9 + 7,
+        "rows": 11,
+        "per_step": 20,
+        "offset": 3,
+        "slots": 4,
+        "data": whole(256, (20, outputs)).astype(np.uint8),
+        "indices": whole(20, rows),
+        "scale": normals(14, outputs),
+        "shift": normals(15, outputs),
+        "source": normals(16, rows, outputs),
+        "vocabulary": 4,
+        "clock": np.full(1, 2**33 + 7),
+        "ring": normals(17, 5, 3),
+    }
+    if op in (fk.acgan_head_rows,):
+        known["losses"] = poisoned(3, rows)
+    if op is fk.softmax_cross_entropy:
+        known |= {
+            "logits": known["logits"][:, 1:].copy(),
+            "dlogits": poisoned(rows, CLASSES),
+            "statistics": poisoned(1),
+        }
+    if op in (fk.bce_with_logits, fk.mse, fk.wasserstein, fk.hinge):
+        known |= {
+            "logits": known["logits"][:, :1].copy(),
+            "dlogits": poisoned(rows, 1),
+            "statistics": poisoned(2),
+        }
+    if op is fk.count_step:
+        known["statistics"] = normals(18, 3)
+    if op in (fk.integers, fk.shuffled_rows, fk.slot_rows, fk.gather_labels):
+        known["out"] = poisoned(rows, dtype=np.int64)
+    if op is fk.gather_labels:
+        known["labels"] = whole(CLASSES, 20)
+    if op is fk.one_hot_rows:
+        known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
+    if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
+        known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
+    known |= more
+    return {name: known[name] for name in inspect.signature(op).parameters}
+
+
+def cases():
+    """Name, op and arguments of every way in which a training step or the tests launch a kernel."""
+    shape = SHAPES[1]
+    for op in LAUNCHED:
+        yield op.__name__, op, arguments(op, *shape)
+    for dtype in (np.int64, np.float32):
+        data = np.zeros((20, shape[2]), dtype)
+        yield f"gather_rows {np.dtype(dtype)}", fk.gather_rows, arguments(fk.gather_rows, *shape, data=data)
+    yield "copy int64", fk.copy, {"source": np.zeros(3, np.int64), "out": np.zeros(3, np.int64)}
+    wide = poisoned(3, 9)[:, 2:5]
+    yield (
+        "acgan_head_rows in a wider array",
+        fk.acgan_head_rows,
+        arguments(fk.acgan_head_rows, *shape, losses=wide),
+    )
+    yield "mean_rows in a wider array", fk.mean_rows, arguments(fk.mean_rows, *shape, losses=wide)

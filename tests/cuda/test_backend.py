@@ -1,0 +1,124 @@
+"""Whole training steps on a card, or under the simulator, against the interpreted step on NumPy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastgan.cuda import CudaBackend
+from fastgan.settings import LOSSES
+from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
+
+TINY = dict(generator=[3], discriminator=[4], latent_dim=2, batch_size=4)
+
+
+def on_device(trainer, **options):
+    """The same trainer with its steps on the device."""
+    trainer.backend = CudaBackend("cuda (tests)", **options)
+    return trainer
+
+
+def both(make_trainer, kind="numbers", **settings):
+    """Two trainers that are alike, on NumPy and on the device."""
+    return tuple(make_trainer(kind, **(TINY | settings)) for _ in range(2))
+
+
+def assert_alike(reference, trainer, moved=1e-5):
+    """Parameters and moments agree to a small part of the largest of them, and counts are the same."""
+    for player in ("generator", "discriminator"):
+        expected, actual = getattr(reference.gan, player), getattr(trainer.gan, player)
+        assert actual.updates[0] == expected.updates[0]
+        for name in ("params", "mean", "square"):
+            a, b = getattr(expected, name), getattr(actual, name)
+            np.testing.assert_allclose(
+                b, a, rtol=1e-4, atol=moved * np.abs(a).max(), err_msg=f"{player} {name}"
+            )
+    assert trainer.step == reference.step == int(trainer.gan.clock[0])
+    for name, values in reference.history.items():
+        np.testing.assert_allclose(trainer.history[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("update", ["separate", "joint"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_of_every_loss_and_update(make_trainer, loss, update):
+    reference, trainer = both(make_trainer, loss=loss, update=update)
+    on_device(trainer)
+    for each in (reference, trainer):
+        each.train(2)
+    assert_alike(reference, trainer)
+
+
+CHANGES = {
+    "classes": dict(classes=3),
+    "bytes": dict(kind="bytes"),
+    "tokens": dict(kind="tokens", classes=2),
+    "critic steps": dict(n_critic=2),
+    "shuffled": dict(sampling="shuffle"),
+    "uniform latent": dict(latent="uniform"),
+    "sgd": dict(optimiser="sgd", momentum=0.5),
+    "rmsprop": dict(optimiser="rmsprop"),
+    "falling rate": dict(decay_start=0.02, decay_epochs=0.1),
+    "activations": dict(generator_activation="tanh", discriminator_activation="sigmoid", output="sigmoid"),
+    "deep": dict(generator=[3, 2], discriminator=[]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_step_of_every_kind(make_trainer, change):
+    reference, trainer = both(make_trainer, **change)
+    on_device(trainer)
+    for each in (reference, trainer):
+        each.train(2)
+    assert_alike(reference, trainer)
+
+
+def test_a_loop_of_the_callers(make_trainer):
+    reference, trainer = both(make_trainer, classes=2)
+    on_device(trainer)
+    for each in (reference, trainer):
+        x, y = each.dataset.array[:2], each.dataset.labels[:2]
+        each.perform(TRAIN_DISCRIMINATOR_REAL, x, y)
+        each.perform(TRAIN_DISCRIMINATOR_FAKE, x[:0], y[:0])
+        each.perform(TRAIN_GENERATOR, x[:0], y[:0])
+        each.perform(TRAIN_ON_BATCH, x, y)
+    assert_alike(reference, trainer)
+
+
+def test_what_the_host_changes_between_two_calls_is_used(make_trainer):
+    reference, trainer = both(make_trainer)
+    on_device(trainer)
+    for each in (reference, trainer):
+        each.train(1)
+        each.gan.generator.params[:] *= 0.5
+        each.train(1)
+    assert_alike(reference, trainer)
+
+
+def test_a_copy_goes_on_alone_and_other_data_are_used(make_trainer, make_data):
+    reference, trainer = both(make_trainer)
+    on_device(trainer)
+    for each in (reference, trainer):
+        each.train(1)
+        each.change_data(make_data("numbers", rows=50))
+        each.train(1)
+    assert_alike(reference, trainer)
+
+
+def test_divergence_is_seen(make_trainer):
+    from fastgan.errors import UserError
+
+    _, trainer = both(make_trainer)
+    on_device(trainer)
+    trainer.gan.generator.params[0] = np.nan
+    with pytest.raises(UserError, match="diverged"):
+        trainer.train(2)
+
+
+def test_data_too_large_for_the_device_are_staged(make_trainer):
+    for sampling in ("replacement", "shuffle"):
+        reference, trainer = both(make_trainer, classes=2, n_critic=2, sampling=sampling)
+        on_device(trainer, resident=False)
+        for each in (reference, trainer):
+            each.train(3)
+            each.train(4)
+        assert_alike(reference, trainer)
