@@ -6,16 +6,18 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	done)
 # Arguments for the command a target runs: make train ARGS="fashion-mnist --epochs 20"
 ARGS ?=
+# Which CUDA the GPU's driver is for: cuda12 or cuda13.
+CUDA ?= cuda12
 
 python := $(VENV)/bin/python
 pip := $(python) -m pip install --disable-pip-version-check --quiet
 installed = $(VENV)/.installed-$(1)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test bench lint format ruff-format ruff-check mypy clean
+.PHONY: help train test bench gpu-check lint format ruff-format ruff-check mypy clean
 
 help: ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 train: $(call installed,run) ## train on handwritten digits, or ARGS="fashion-mnist --epochs 20"
 	$(python) -m fastgan train $(ARGS)
@@ -25,6 +27,9 @@ test: $(call installed,test) ## run the tests, or some: ARGS="-k recipe"
 
 bench: $(call installed,bench) ## measure speed, also against other frameworks
 	$(python) -m pytest bench --benchmark-only $(ARGS)
+
+gpu-check: $(call installed,test) $(call installed,$(CUDA)) ## all that needs a GPU; for CUDA 13: make gpu-check CUDA=cuda13
+	$(python) bench/gpu_check.py $(ARGS)
 
 lint: ruff-format ruff-check mypy ## check format, lint and types, as the commit hooks and CI do
 

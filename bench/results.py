@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine
-from bench.rounds import Measured, Summary, table_rows
+from bench.rounds import OURS, Measured, Summary, table_rows
 from fastgan.atomic import write_atomically
 
 FOLDER = Path(__file__).parent / "results"
@@ -83,10 +83,10 @@ class Row:
         )
 
 
-def contest_rows(benchmark: str, size: str, found: Mapping[str, Measured]) -> list[Row]:
-    """The rows of one contest."""
+def contest_rows(benchmark: str, size: str, found: Mapping[str, Measured], to: str = OURS) -> list[Row]:
+    """The rows of one contest, with ratios to one contender."""
     rows = []
-    for name, (figures, ratio) in table_rows(found).items():
+    for name, (figures, ratio) in table_rows(found, to).items():
         each = found[name]
         rows.append(
             Row.of(

@@ -293,9 +293,9 @@ def _best(workers: Sequence[Worker]) -> tuple[Worker, float]:
     return best, estimates[best]
 
 
-def table_rows(found: Mapping[str, Measured]) -> dict[str, tuple[Summary, Summary | None]]:
-    """Microseconds of each contender, and its ratio to fastgan where that ran too."""
-    ours = found[OURS].seconds if OURS in found else None
+def table_rows(found: Mapping[str, Measured], to: str = OURS) -> dict[str, tuple[Summary, Summary | None]]:
+    """Microseconds of each contender, and its ratio to one of them where that ran too."""
+    ours = found[to].seconds if to in found else None
     return {
         name: (Summary.of([1e6 * s for s in each.seconds]), ratios(each.seconds, ours) if ours else None)
         for name, each in found.items()

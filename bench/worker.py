@@ -35,10 +35,15 @@ CONTENDERS = {
     "keras": ("bench.peers.keras_peer", "Keras"),
     "keras predict": ("bench.peers.keras_peer", "KerasPredict"),
     "keras jax": ("bench.peers.keras_peer", "Keras"),
+    "fastgan cuda": ("bench.peers.fastgan_peer", "Cuda"),
+    "torch graphs": ("bench.peers.torch_peer", "Graphs"),
     "floor blas": ("bench.floor_blas", "Blas"),
     "floor torch": ("bench.floor_torch", "Torch"),
 }
 """Where each contender is found; the two halves of the floor answer with more than seconds."""
+
+DEVICE = "FASTGAN_BENCH_DEVICE"
+"""Environment variable: where contenders run, "cpu" unless it says "cuda"."""
 
 WARM_UP = 20
 """One step in so many is made before the clock starts: another process had the caches."""
@@ -75,8 +80,12 @@ def prepare(contender: str, threads: int) -> None:
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["KERAS_BACKEND"] = "jax" if contender == "keras jax" else "tensorflow"
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if os.environ.get(DEVICE, "cpu") == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    else:  # the card's memory is for all contenders
+        os.environ["JAX_PLATFORMS"] = "cuda"
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
 
 
 def serve(peer: Peer, problem: Any, requests: Any, answer: Any) -> None:

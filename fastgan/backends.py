@@ -49,6 +49,13 @@ class Backend:
         """Whether the first call is quick, because nothing is left to compile."""
         return True
 
+    def fetch(self, gan: Any) -> None:
+        """Bring the GAN's arrays up to date, where steps run elsewhere; whoever asked may then change them."""
+
+    def finite(self, gan: Any, player: str) -> bool:
+        """Whether all parameters of "generator" or "discriminator" are finite numbers."""
+        return bool(np.isfinite(getattr(gan, player).params).all())
+
 
 class CompiledBackend(Backend):
     """Runs compiled steps on threads of its own, the same bytes with any number of them."""
@@ -79,13 +86,14 @@ def _blas() -> Any:
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-def choose_backend(name: str, threads: int) -> Backend:
+def choose_backend(name: str, threads: int, captured: bool = True) -> Backend:
     """Return the backend of this name; "auto" is the fastest that works here.
 
     Parameters
     ----------
     name : "auto", "numpy", "cpu" or "cuda"
     threads : a fixed number, of the cores at most, or 0 for the number that the backend finds best
+    captured : on "cuda", launch a step as one graph; else kernel by kernel
 
     Raises
     ------
@@ -94,15 +102,21 @@ def choose_backend(name: str, threads: int) -> Backend:
     """
     if name not in NAMES:
         raise UserError(f"backend is {name!r}{nearest(name, NAMES)}; it must be one of {', '.join(NAMES)}")
-    if name == "cuda":
-        raise UserError(f"backend is 'cuda' but {cuda_problem()}; use backend = 'cpu'")
+    problem = cuda_problem() if name in ("auto", "cuda") else ""
+    if name == "cuda" and problem:
+        raise UserError(f"backend is 'cuda' but {problem}; use backend = 'cpu'")
+    if name == "cuda" or (name == "auto" and not problem):
+        from fastgan.cuda import CudaBackend
+        from fastgan.cuda_probe import describe, look
+
+        return CudaBackend(describe(look()), captured)
     if name == "numpy":
         from fastgan.step import perform
 
         return Backend(f"numpy ({np.__version__}, {_counted(threads or 1)})", perform, threads)
     import numba
 
-    reason = f" - {cuda_problem()}" if name == "auto" else ""
+    reason = f" - no cuda: {problem}" if name == "auto" else ""
     cores = available_cores()
     description = f"cpu (numba {numba.__version__}, {_counted(min(threads or cores, cores))}){reason}"
     return CompiledBackend(description, _compiled_perform(), threads)
@@ -113,8 +127,10 @@ def _counted(threads: int) -> str:
 
 
 def cuda_problem() -> str:
-    """Why the cuda backend cannot be had here, in a few words."""
-    return "this version of fastgan has no CUDA backend yet"
+    """Why the cuda backend cannot be had here, in a few words; nothing where it can."""
+    from fastgan.cuda_probe import explain, look
+
+    return explain(look())
 
 
 def available_cores() -> int:

@@ -71,9 +71,10 @@ def restore(trainer: Trainer, stored: Stored) -> None:
 
 def _buffers(trainer: Trainer) -> Tensors:
     """The arrays that change from step to step, by their names in a checkpoint."""
-    buffers: Tensors = {"clock": trainer.gan.clock}
+    gan = trainer.gan
+    buffers: Tensors = {"clock": gan.clock}
     for player in _PLAYERS:
-        net: Network = getattr(trainer.gan, player)
+        net: Network = getattr(gan, player)
         buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
     return buffers
 
@@ -117,7 +118,7 @@ class Stored:
 def check_same(before: Settings, now: Settings, name: str, advice: str) -> None:
     """Raise `UserError` naming the settings that differ and would change the training of `name`."""
     old, new = asdict(before), asdict(now)
-    free = ("backend", "threads")
+    free = ("backend", "threads", "captured")
     changed = [
         f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in free
     ]

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from fastgan import __version__
-from fastgan.backends import available_cores, cuda_problem
+from fastgan.backends import available_cores
+from fastgan.cuda_probe import describe, explain, look
 from fastgan.errors import UserError
 
 NOT_INSTALLED = "not installed"
@@ -25,7 +26,7 @@ def report() -> list[tuple[str, str]]:
         ("machine", f"{platform.system()} {platform.machine()}, {cpu_name()}, {available_cores()} cores"),
         ("numpy", f"backend works ({_version('numpy')})"),
         ("cpu", _cpu_finding()),
-        ("cuda", f"no: {cuda_problem()}"),
+        ("cuda", _cuda_finding()),
     ]
     rows += [("blas", finding) for finding in _blas_findings()]
     rows += [("compiled code", _cache_finding())]
@@ -57,6 +58,13 @@ def _cpu_finding() -> str:
         return f"no: {error}; pip install numba"
     versions = f"numba {_version('numba')}, llvmlite {_version('llvmlite')}"
     return f"backend works ({versions}), with vectors of {VECTOR // 4} float32 numbers"
+
+
+def _cuda_finding() -> str:
+    facts = look()
+    problem = explain(facts)
+    versions = f"driver for CUDA {facts.driver}, CuPy for {facts.runtime}"
+    return f"no: {problem}" if problem else f"backend works: {describe(facts)}, {versions}"
 
 
 def _blas_findings() -> list[str]:

@@ -118,6 +118,7 @@ class Settings:
         "threads, at most one a core; 0: the number that is fastest, measured while training",
         least=0,
     )
+    captured: bool = knob("run", True, "cuda: a step is one launch; false: kernel by kernel, to debug")
 
     @classmethod
     def of(cls, values: Settings) -> Settings:

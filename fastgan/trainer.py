@@ -25,6 +25,7 @@ from fastgan.step import (
     TRAIN_DISCRIMINATOR_FAKE,
     TRAIN_DISCRIMINATOR_REAL,
     TRAIN_GENERATOR,
+    Gan,
 )
 
 CHUNK_SECONDS = 0.1
@@ -68,18 +69,30 @@ class Trainer:
         self.n_classes = check_data(settings, dataset, least_rows=1 if own_loop else settings.batch_size)
         self.dataset = dataset
         self.steps_per_epoch = max(1, len(dataset) // settings.batch_size)
-        self.gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
-        self.backend: Backend = choose_backend(settings.backend, settings.threads)
-        self.generator = Generator(settings, dataset.spec, self.n_classes, self.gan.generator.params)
+        self._gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
+        self.backend: Backend = choose_backend(settings.backend, settings.threads, settings.captured)
+        self._generator = Generator(settings, dataset.spec, self.n_classes, self._gan.generator.params)
         self.stopped = False
         self._history: list[np.ndarray] = []
         self._keep_history = keep_history
         self._chunk = 1
 
     @property
+    def gan(self) -> Gan:
+        """Both players and the buffers of a step, up to date; they may be changed between two calls."""
+        self.backend.fetch(self._gan)
+        return self._gan
+
+    @property
+    def generator(self) -> Generator:
+        """The generator as it is now, to sample from."""
+        self.backend.fetch(self._gan)
+        return self._generator
+
+    @property
     def step(self) -> int:
         """Training steps made."""
-        return int(self.gan.clock[0])
+        return int(self._gan.clock[0])
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -135,7 +148,7 @@ class Trainer:
 
     def _call(self, action: int, x: np.ndarray, y: np.ndarray, statistics: np.ndarray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told below, in one line
-            self.backend.perform(action, self.gan, x, y, statistics)
+            self.backend.perform(action, self._gan, x, y, statistics)
         self._check_statistics(statistics)
 
     def change_data(self, dataset: Dataset) -> None:
@@ -167,7 +180,7 @@ class Trainer:
         most = self.settings.batch_size
         if len(x) > most:
             raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
-        self.gan.indices[: len(x)] = np.arange(len(x))
+        self._gan.indices[: len(x)] = np.arange(len(x))
         made = np.zeros((1, len(STATISTICS)), np.float32)
         self._call(action, x, y, made)
         filled = _FILLED.get(action, slice(None))
@@ -202,7 +215,7 @@ class Trainer:
     def _check_weights(self) -> None:
         """The newest update may have broken the weights, which the statistics show only one step later."""
         for player in ("generator", "discriminator"):
-            if not np.isfinite(getattr(self.gan, player).params).all():
+            if not self.backend.finite(self._gan, player):
                 raise UserError(
                     f"training diverged at step {self.step}: the {player}'s weights are not finite; "
                     "lower generator_lr and discriminator_lr"

@@ -18,6 +18,7 @@ class _Fastgan:
         self.trainer.compile()
         self.description = self.trainer.backend.description
         self.problem = problem
+        self.gan = self.trainer.gan  # asked for once: whoever asks may change it, so that it is copied again
         self.chunk = 1
 
     def gradients(self) -> dict[str, np.ndarray]:
@@ -29,7 +30,7 @@ class _Fastgan:
     def run(self, steps: int) -> None:
         statistics = np.zeros((steps, len(STATISTICS)), np.float32)
         data = self.trainer.dataset
-        self.trainer.backend.perform(TRAIN, self.trainer.gan, data.array, data.labels, statistics)
+        self.trainer.backend.perform(TRAIN, self.gan, data.array, data.labels, statistics)
         if not np.isfinite(statistics).all():
             raise FloatingPointError("the training diverged")
 
@@ -44,3 +45,9 @@ class Interpreted(_Fastgan):
     """`backend = "numpy"`: plain NumPy, an op at a time."""
 
     backend = "numpy"
+
+
+class Cuda(_Fastgan):
+    """`backend = "cuda"`: a step is one launch of a graph."""
+
+    backend = "cuda"

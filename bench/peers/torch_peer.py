@@ -1,10 +1,11 @@
-"""PyTorch: eager with fused Adam, and the whole step as one compiled graph.
+"""PyTorch: eager with fused Adam, the same under CUDA graphs, and the whole step as one compiled graph.
 
-Both hold the rows as float32 in network units, so they gather without converting.
+All hold the rows as float32 in network units, so they gather without converting.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.problem import Layers, Problem, flat
+from bench.worker import DEVICE
 
 LAST: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "linear": lambda x: x}
 
@@ -50,12 +52,13 @@ class Player(nn.Module):
         grads = [(each.weight.grad.T, each.bias.grad) for each in self.layers]
         if self.labels is not None:
             grads[0] = (torch.cat([grads[0][0], self.labels.weight.grad]), grads[0][1])
-        return flat([[each.numpy() for each in layer] for layer in grads])
+        return flat([[each.cpu().numpy() for each in layer] for layer in grads])
 
 
 class _Torch:
     def __init__(self, problem: Problem, threads: int):
         torch.set_num_threads(threads)
+        torch.set_default_device(os.environ.get(DEVICE, "cpu"))
         torch.manual_seed(0)
         self.problem, self.size, self.knobs = problem, problem.size, problem.knobs
         self.rows, self.labels = torch.tensor(problem.rows), torch.tensor(problem.labels)
@@ -92,6 +95,8 @@ class Eager(_Torch):
     Losses and D(x) are kept as tensors and read once a run: on this path `.item()` would be free as well.
     """
 
+    capturable = False
+
     def __init__(self, problem: Problem, threads: int):
         super().__init__(problem, threads)
         slope, knobs, size = self.knobs["leaky_slope"], self.knobs, self.size
@@ -107,6 +112,7 @@ class Eager(_Torch):
                 betas=(knobs["beta1"], knobs["beta2"]),
                 eps=knobs["epsilon"],
                 fused=True,
+                capturable=self.capturable,
             )
             for player, rate in ((self.g, "generator_lr"), (self.d, "discriminator_lr"))
         )
@@ -136,15 +142,18 @@ class Eager(_Torch):
         with torch.no_grad():
             return self.g(z, labels)
 
-    def run(self, steps: int) -> None:
+    def one_step(self) -> None:
         half = self.size.half
+        x, labels = self.real_rows()
+        self.train_discriminator(x, labels, self.ones[:half])
+        z, labels = self.latent(half)
+        self.train_discriminator(self.fake(z, labels), labels, self.zeros)
+        self.train_generator(*self.latent(self.size.batch_size))
+
+    def run(self, steps: int) -> None:
         self.statistics = []
         for _ in range(steps):
-            x, labels = self.real_rows()
-            self.train_discriminator(x, labels, self.ones[:half])
-            z, labels = self.latent(half)
-            self.train_discriminator(self.fake(z, labels), labels, self.zeros)
-            self.train_generator(*self.latent(self.size.batch_size))
+            self.one_step()
         if not torch.stack(self.statistics).isfinite().all():
             raise FloatingPointError("the training diverged")
 
@@ -163,6 +172,43 @@ class Eager(_Torch):
             for player, state in states:
                 player.load_state_dict(state)
         return found
+
+
+class Graphs(Eager):
+    """The eager step captured once as a CUDA graph and replayed; its losses lie where the graph left them."""
+
+    capturable = True
+
+    def __init__(self, problem: Problem, threads: int):
+        if os.environ.get(DEVICE, "cpu") != "cuda":
+            raise NotImplementedError("CUDA graphs need a card")
+        super().__init__(problem, threads)
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.description = f"torch {torch.__version__} under CUDA graphs"
+
+    def capture(self) -> None:
+        """Warm up on a stream of its own, as PyTorch's documentation asks, and record one step."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.statistics = []
+                self.one_step()
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        self.statistics = []
+        with torch.cuda.graph(self.graph):
+            self.one_step()
+            self.last = torch.stack(self.statistics)
+
+    def run(self, steps: int) -> None:
+        if self.graph is None:
+            self.capture()
+        assert self.graph is not None
+        for _ in range(steps):
+            self.graph.replay()
+        if not self.last.isfinite().all():
+            raise FloatingPointError("the training diverged")
 
 
 class Compiled(_Torch):
@@ -274,5 +320,6 @@ class Compiled(_Torch):
         roles = ("d_real", "d_fake", "g")
         found = self.compiled_gradients(*(self.batch(role) for role in roles))
         return {
-            role: flat([[each.numpy() for each in grads]]) for role, grads in zip(roles, found, strict=True)
+            role: flat([[each.cpu().numpy() for each in grads]])
+            for role, grads in zip(roles, found, strict=True)
         }

@@ -1,0 +1,236 @@
+"""All that needs a GPU, in one command of a few minutes: ``make gpu-check``, or ``python bench/gpu_check.py``.
+
+It needs an interpreter with numpy, numba, numba-cuda, cupy and pytest, and no installation. In this order: the tests
+of tests/cuda on the card; a captured step against an uncaptured one, byte by byte; 10,000 steps, whose memory must not
+grow; the host's time a step; what each kernel reaches of the card's bandwidth and arithmetic; steps at four sizes
+beside PyTorch and JAX, where they are installed. A short table comes last, and the figures go to ``bench/results``.
+It exits with 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PATHS = [str(ROOT), str(ROOT / "kernels")]
+if __name__ == "__main__":  # without an installation
+    sys.path[:0] = PATHS
+    os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+import numpy as np  # noqa: E402
+
+from bench.results import Results, Row, contest_rows  # noqa: E402
+from bench.rounds import Summary, contest  # noqa: E402
+from bench.sizes import SEQ8, STEPS, Size  # noqa: E402
+from bench.worker import DEVICE  # noqa: E402
+
+OURS = "fastgan cuda"
+CONTENDERS = (OURS, "torch eager", "torch graphs", "jax jit", "jax scan")
+MANY = 10_000
+LEAK = 2**20
+"""Bytes by which the card's used memory may grow over `MANY` steps: less than any buffer of a step made anew."""
+
+
+class CheckError(Exception):
+    """Something on the card is not as it must be."""
+
+
+def trainer(size: Size, **settings: Any) -> Any:
+    """A GAN of one size on the card, compiled and captured."""
+    from fastgan.trainer import Trainer
+
+    made = Trainer(size.settings(backend="cuda", seed=0, **settings), size.dataset(), keep_history=False)
+    made.compile()
+    return made
+
+
+def parity(results: Results) -> str:
+    """The tests of every kernel and of whole steps, on the card."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "tests" / "cuda")]
+    command += [str(ROOT / "tests" / "kernels" / "test_embedding.py"), "-k", "cuda or gpu"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NUMBA_ENABLE_CUDASIM": "0"}
+    )
+    last = done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()[-200:]]
+    if done.returncode:
+        print(done.stdout[-8000:])
+        raise CheckError(last[0])
+    return last[0].strip("= ")
+
+
+def captured(results: Results) -> str:
+    """A graph and single launches end in the same bytes."""
+    states = []
+    for each in (True, False):
+        made = trainer(SEQ8, captured=each)
+        made.train(50)
+        nets = (made.gan.generator, made.gan.discriminator)
+        states.append(b"".join(a.tobytes() for net in nets for a in (net.params, net.mean, net.square)))
+    if states[0] != states[1]:
+        raise CheckError("50 captured steps end in other bytes than 50 uncaptured ones")
+    return "50 steps, the same bytes"
+
+
+def leak(results: Results) -> str:
+    """Memory and speed stay as they are."""
+    import cupy
+
+    made = trainer(SEQ8)
+    made.train(1000)
+    used = -cupy.cuda.runtime.memGetInfo()[0]
+    started = time.perf_counter()
+    made.train(MANY)
+    seconds = time.perf_counter() - started
+    grown = used + cupy.cuda.runtime.memGetInfo()[0]
+    if -grown > LEAK:
+        raise CheckError(f"{MANY} steps took {-grown / 1e6:.1f} MB of the card's memory")
+    return f"{MANY} steps in {seconds:.2f} s, memory grew by {max(0, -grown) / 1e6:.2f} MB"
+
+
+def host_time(results: Results) -> str:
+    """What a launch of a whole step takes of the host."""
+    made = trainer(SEQ8)
+    device = made.backend._device
+    with device.stream:
+        started = time.perf_counter()
+        for _ in range(200):
+            device._step()
+        seconds = (time.perf_counter() - started) / 200
+        device.stream.synchronize()
+    results.rows.append(
+        Row.of("gpu host time", "seq8", OURS, Summary(*[1e6 * seconds] * 3), 1, threads=1, unit="us")
+    )
+    return f"{1e6 * seconds:.2f} us a step"
+
+
+def kernels(results: Results) -> str:
+    """Bandwidth of the optimiser and arithmetic of the products, timed by the card itself."""
+    import cupy
+
+    import fastgan_kernels as fk
+
+    def seconds(call: Callable[[], None], times: int = 50) -> float:
+        """Median over some runs of a captured loop."""
+        stream = cupy.cuda.Stream(non_blocking=True)
+        with stream:
+            call()
+            stream.synchronize()
+            stream.begin_capture()
+            for _ in range(times):
+                call()
+            graph = stream.end_capture()
+            found = []
+            for _ in range(7):
+                start, stop = cupy.cuda.Event(), cupy.cuda.Event()
+                start.record(stream)
+                graph.launch(stream)
+                stop.record(stream)
+                stop.synchronize()
+                found.append(cupy.cuda.get_elapsed_time(start, stop) / 1e3 / times)
+        return float(np.median(found))
+
+    said = []
+    for rows, inputs, outputs in ((64, 64, 64), (64, 512, 784), (256, 1024, 1024)):
+        x, w, y = (cupy.ones(s, np.float32) for s in ((rows, inputs), (inputs, outputs), (rows, outputs)))
+        b, dw = cupy.ones(outputs, np.float32), cupy.ones((inputs, outputs), np.float32)
+        dx = cupy.ones((rows, inputs), np.float32)
+        calls = {
+            "y": lambda x=x, w=w, b=b, y=y: fk.dense_forward(x, w, b, fk.RELU, 0.0, y),
+            "dx": lambda y=y, w=w, x=x, dx=dx: fk.dense_backward_rows(y, w, x, fk.RELU, 0.0, dx),
+            "dw": lambda x=x, y=y, dw=dw, b=b: fk.dense_backward_weights(x, y, dw, b, 0),
+        }
+        for name, call in calls.items():
+            took = seconds(call)
+            rate = 2 * rows * inputs * outputs / took / 1e12
+            label = f"{name} {rows}x{inputs}x{outputs}"
+            results.rows.append(
+                Row.of("gpu TFLOP/s", label, OURS, Summary(*[rate] * 3), 7, threads=1, unit="TFLOP/s")
+            )
+            said.append(f"{label} {rate:.2f} TFLOP/s")
+    for count in (4_872, 560_000, 1_966_864):
+        p, g, m, v = (cupy.ones(count, np.float32) for _ in range(4))
+        rate, updates = cupy.full(1, 1e-9, np.float32), cupy.ones(1, np.int64)
+        took = seconds(lambda a=(p, g, m, v, rate, updates): fk.adam(*a, 0.5, 0.999, 1e-7))
+        reached = 28 * count / took / 1e9
+        results.rows.append(
+            Row.of("gpu GB/s", f"adam {count}", OURS, Summary(*[reached] * 3), 7, threads=1, unit="GB/s")
+        )
+        said.append(f"adam {count} {reached:.0f} GB/s")
+    return "; ".join(said)
+
+
+def steps(results: Results) -> str:
+    """Whole steps by turns with the frameworks that are here."""
+    os.environ[DEVICE] = "cuda"
+    said = []
+    for name, size in STEPS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            found, missing = contest(size, CONTENDERS, Path(folder), rounds=7, seconds=0.3, threads=[1])
+        results.rows += contest_rows("gpu step", name, found, OURS)
+        results.missing |= missing
+        times = {contender: float(np.median(each.seconds)) for contender, each in found.items()}
+        others = ", ".join(
+            f"{contender} {times[contender] / times[OURS]:.1f}x" for contender in times if contender != OURS
+        )
+        said.append(f"{name} {1e6 * times[OURS]:.1f} us ({others})")
+    return "; ".join(said)
+
+
+CHECKS: dict[str, Callable[[Results], str]] = {
+    "parity": parity,
+    "captured": captured,
+    "leak": leak,
+    "host time": host_time,
+    "kernels": kernels,
+    "steps": steps,
+}
+
+
+def check(names: list[str], results: Results) -> Iterator[tuple[str, str, float, bool]]:
+    """Run the checks: name, what came out, seconds, and whether it is well."""
+    for name in names:
+        started = time.perf_counter()
+        try:
+            said, well = CHECKS[name](results), True
+        except Exception as error:
+            said, well = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", False
+        yield name, said, time.perf_counter() - started, well
+
+
+def main() -> None:
+    """Run the checks and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("checks", nargs="*", help=f"all unless given: {', '.join(CHECKS)}")
+    given = parser.parse_args()
+    unknown = [name for name in given.checks if name not in CHECKS]
+    if unknown:
+        parser.error(f"{unknown[0]!r} is no check; they are {', '.join(CHECKS)}")
+    from fastgan.cuda_probe import describe, explain, look
+
+    facts = look()
+    if explain(facts):
+        sys.exit(f"gpu-check needs a GPU: {explain(facts)}")
+    results = Results()
+    results.machine["gpu"] = describe(facts)
+    rows = []
+    for row in check(given.checks or list(CHECKS), results):
+        print(f"{row[0]}: {row[1]} ({row[2]:.0f} s)", flush=True)
+        rows.append(row)
+    if results.rows:
+        print(f"\nwritten to {results.write()}")
+    print(f"\n{describe(facts)}")
+    for name, said, seconds, well in rows:
+        print(f"{'ok  ' if well else 'FAIL'}  {name:<10} {seconds:5.0f} s  {said[:200]}")
+    sys.exit(not all(well for *_, well in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""The cuda backend: a twin of the GAN on the device, and a step of it that is captured once and launched many times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+import fastgan_kernels
+from fastgan.backends import Backend
+from fastgan.errors import UserError
+from fastgan.networks import Network, whole_layers
+from fastgan.staging import Stage
+from fastgan.step import STATISTICS, TRAIN, Gan, perform
+from fastgan_kernels import cuda as kernels
+from fastgan_kernels.cuda.device import SIMULATED
+from fastgan_kernels.dispatch import LAUNCHED
+
+RING = 1024
+"""Steps whose statistics the device keeps until they are read."""
+
+MOST_OF_FREE = 0.8
+"""Part of the device's free memory that fastgan fills."""
+
+HOST = frozenset(("layers", "blocks"))
+"""Tables that lay out a network, which the host reads while it launches."""
+
+
+class CudaBackend(Backend):
+    """Runs steps on the device, one launch a step, and brings their results back when somebody asks for them.
+
+    Parameters
+    ----------
+    description : what to tell the user
+    captured : launch a step as one CUDA graph; else kernel by kernel, to debug it
+    resident : keep the data on the device if they fit; else gather rows on the host, step by step
+    """
+
+    def __init__(self, description: str, captured: bool = True, resident: bool = True):
+        for name in fastgan_kernels.__all__:
+            op = getattr(fastgan_kernels, name)
+            if hasattr(op, "registry") and op not in LAUNCHED:
+                raise UserError(f"backend is 'cuda' but {name} has no CUDA kernel; use backend = 'cpu'")
+        super().__init__(description, perform, 0)
+        self.captured = captured and not SIMULATED
+        self.resident = resident
+        self._device: Device | None = None
+
+    def perform(
+        self, action: int, gan: Gan, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
+    ) -> None:
+        """Call `fastgan.step.perform` on the device; returns when `statistics` are there."""
+        if self._device is None or self._device.host is not gan:
+            self._device = Device(gan, self.captured, self.resident)
+        if action == TRAIN:
+            self._device.train(data, labels, statistics)
+        else:
+            self._device.act(action, data, labels, statistics)
+
+    def fetch(self, gan: Gan) -> None:
+        """Bring the host's arrays up to date; whoever asked may then change them."""
+        if self._device is not None and self._device.host is gan:
+            self._device.fetch()
+
+    def finite(self, gan: Gan, player: str) -> bool:
+        """Whether all of a player's parameters are finite numbers."""
+        if self._device is None or self._device.host is not gan:
+            return super().finite(gan, player)
+        return self._device.finite(player)
+
+    def ready(self) -> bool:
+        """Whether the first call is quick; Numba compiles kernels in each process."""
+        return self._device is not None
+
+
+class Device:
+    """One GAN's twin on the device."""
+
+    def __init__(self, host: Gan, captured: bool, resident: bool):
+        self.host = host
+        self.captured, self.resident = captured, resident
+        check_room(host)
+        self.stream: Any = nullcontext()
+        if not SIMULATED:
+            import cupy
+
+            self.stream = cupy.cuda.Stream(non_blocking=True)
+        with self.stream:
+            self.twin = twin_of(host)
+            self.row = kernels.to_device(np.zeros((1, len(STATISTICS)), np.float32))
+        self._pairs = list(pairs(host, self.twin))
+        self._data: tuple[np.ndarray, np.ndarray] | None = None
+        self._stage: Stage | None = None
+        self._step: Callable[[], None] | None = None
+        self._newer_here = False  # on the device than on the host
+        self._stale = False
+
+    def train(self, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray) -> None:
+        """Make a step for each row of statistics."""
+        with self.stream:
+            self._bring()
+            step = self._prepare(data, labels)
+            done, steps = 0, len(statistics)
+            try:
+                while done < steps:
+                    first, part = int(self.host.clock[0]), min(steps - done, RING)
+                    self._newer_here = True
+                    self._launch(step, first, part)
+                    ring = kernels.to_host(self.twin.ring)
+                    statistics[done : done + part] = ring[(first + np.arange(part)) % RING]
+                    self.host.clock[0] += part
+                    done += part
+            except BaseException:  # Ctrl-C too: count what the device has made
+                self.host.clock[:] = kernels.to_host(self.twin.clock)
+                raise
+
+    def _launch(self, step: Callable[[], None], first: int, steps: int) -> None:
+        """Launch steps, the first of which is number `first`, with their rows on the device."""
+        while steps > 0:
+            here = steps if self._stage is None else min(steps, self._stage.bring(first))
+            for _ in range(here):
+                step()
+            first, steps = first + here, steps - here
+            if self._stage is not None:
+                self._stage.used(first - 1)
+
+    def act(self, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray) -> None:
+        """Perform one part of a step on a batch of the caller's, whose indices stand in the host's array."""
+        with self.stream:
+            self._bring()
+            self.twin.indices[:] = kernels.to_device(self.host.indices)
+            self._newer_here = True
+            perform(action, self.twin, kernels.to_device(data), kernels.to_device(labels), self.row)
+            statistics[:] = kernels.to_host(self.row)
+            self.host.clock[:] = kernels.to_host(self.twin.clock)
+
+    def fetch(self) -> None:
+        """Copy to the host what is newer on the device."""
+        if self._newer_here:
+            with self.stream:
+                for here, there in self._pairs:
+                    here[...] = kernels.to_host(there)
+            self._newer_here = False
+        self._stale = True
+
+    def finite(self, player: str) -> bool:
+        """Whether all of a player's parameters are finite numbers."""
+        with self.stream:
+            params = getattr(self.twin, player).params
+            return bool(kernels.to_host(abs(params).max() < np.inf)) if params.size else True
+
+    def _bring(self) -> None:
+        """Copy to the device what may be newer on the host."""
+        if self._stale:
+            self._upload()
+            self._stale = False
+
+    def _upload(self) -> None:
+        for here, there in self._pairs:
+            there[...] = kernels.to_device(here)
+
+    def _prepare(self, data: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
+        """What makes one step on these data."""
+        if self._step is not None and self._data is not None:
+            if self._data[0] is data and self._data[1] is labels:
+                return self._step
+        self._data, self._step, self._stage = (data, labels), None, None
+        twin = self.twin
+        there: tuple[Any, ...]
+        if self.resident and data.nbytes + labels.nbytes < MOST_OF_FREE * free_bytes():
+            there = kernels.to_device(data), kernels.to_device(labels)
+        else:
+            self._stage = stage = Stage(self.host, data, labels)
+            twin, there = twin._replace(slots=stage.slots), (stage.data, stage.labels)
+        arguments = TRAIN, twin, *there, self.row
+        self._step = self._capture(arguments) if self.captured else lambda: perform(*arguments)
+        return self._step
+
+    def _capture(self, arguments: tuple[Any, ...]) -> Callable[[], None]:
+        """One step as a graph: made once to compile and load its kernels, undone, and recorded."""
+        self.fetch()
+        perform(*arguments)
+        self._upload()
+        self._stale = False
+        self.stream.synchronize()
+        self.stream.begin_capture()
+        perform(*arguments)
+        graph = self.stream.end_capture()
+        return lambda: graph.launch(self.stream)
+
+
+def free_bytes() -> int:
+    """Free memory of the device, as far as one can tell."""
+    if SIMULATED:
+        return 2**40
+    import cupy
+
+    pool = cupy.get_default_memory_pool()
+    return int(cupy.cuda.runtime.memGetInfo()[0]) + pool.free_bytes()
+
+
+def check_room(host: Gan) -> None:
+    """Raise `UserError` where a GAN is larger than the device's free memory."""
+    players = (host.generator, host.discriminator)
+    needed = sum(
+        each.nbytes for values in (host, *players) for each in values if isinstance(each, np.ndarray)
+    )
+    free = free_bytes()
+    if needed > MOST_OF_FREE * free:
+        raise UserError(
+            f"the GAN needs {needed / 1e6:,.0f} MB on the device but {free / 1e6:,.0f} MB are free; "
+            "lower batch_size or give narrower layers, or free the card"
+        )
+
+
+def pairs(host: Any, twin: Any) -> Any:
+    """Each array of the host's with its twin on the device."""
+    for name in host._fields:
+        here, there = getattr(host, name), getattr(twin, name)
+        if isinstance(here, Network):
+            yield from pairs(here, there)
+        elif isinstance(here, np.ndarray) and name not in HOST and here.shape == there.shape:
+            yield here, there
+
+
+def twin_of(host: Gan) -> Gan:
+    """The same GAN with its arrays on the device, and a ring for the statistics of its steps."""
+    ring = kernels.to_device(np.zeros((RING, len(STATISTICS)), np.float32))
+    return _on_device(host)._replace(
+        generator=_on_device(host.generator)._replace(blocks=whole_layers(host.generator.layers)),
+        discriminator=_on_device(host.discriminator)._replace(blocks=whole_layers(host.discriminator.layers)),
+        ring=ring,
+    )
+
+
+def _on_device(values: Any) -> Any:
+    """A named tuple with its own arrays on the device, but for `HOST`."""
+    return values._replace(
+        **{
+            name: kernels.to_device(value)
+            for name, value in values._asdict().items()
+            if isinstance(value, np.ndarray) and name not in HOST
+        }
+    )
