@@ -24,6 +24,8 @@ RING = 1024
 MOST_OF_FREE = 0.8
 """Part of the device's free memory that fastgan fills."""
 
+LESS = "lower batch_size, give narrower layers, or free the card"
+
 HOST = frozenset(("layers", "blocks"))
 """Tables that lay out a network, which the host reads while it launches."""
 
@@ -52,12 +54,15 @@ class CudaBackend(Backend):
         self, action: int, gan: Gan, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
     ) -> None:
         """Call `fastgan.step.perform` on the device; returns when `statistics` are there."""
-        if self._device is None or self._device.host is not gan:
-            self._device = Device(gan, self.captured, self.resident)
-        if action == TRAIN:
-            self._device.train(data, labels, statistics)
-        else:
-            self._device.act(action, data, labels, statistics)
+        try:
+            if self._device is None or self._device.host is not gan:
+                self._device = Device(gan, self.captured, self.resident)
+            if action == TRAIN:
+                self._device.train(data, labels, statistics)
+            else:
+                self._device.act(action, data, labels, statistics)
+        except MemoryError as error:  # CuPy's too
+            raise UserError(f"the device is out of memory ({error}); {LESS}") from None
 
     def fetch(self, gan: Gan) -> None:
         """Bring the host's arrays up to date; whoever asked may then change them."""
@@ -210,8 +215,7 @@ def check_room(host: Gan) -> None:
     free = free_bytes()
     if needed > MOST_OF_FREE * free:
         raise UserError(
-            f"the GAN needs {needed / 1e6:,.0f} MB on the device but {free / 1e6:,.0f} MB are free; "
-            "lower batch_size or give narrower layers, or free the card"
+            f"the GAN needs {needed / 1e6:,.1f} MB on the device but {free / 1e6:,.1f} MB are free; {LESS}"
         )
 
 

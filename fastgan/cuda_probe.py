@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib.metadata
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 
 LEAST_CAPABILITY = (7, 0)
@@ -52,6 +54,8 @@ def look() -> Facts:
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
     if simulated:
         return Facts(simulated=True)
+    if not _driver_is_there():  # before the imports below, which take a second
+        return Facts()
     driver = runtime = ""
     try:
         import cupy
@@ -80,6 +84,15 @@ def look() -> Facts:
         Exception
     ) as error:  # a broken installation can raise anything, ImportError and RuntimeError among it
         return Facts(driver=driver, runtime=runtime, error=f"{type(error).__name__}: {error}")
+
+
+def _driver_is_there() -> bool:
+    """Whether the library that NVIDIA's driver brings can be loaded."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _version(number: int) -> str:

@@ -29,8 +29,13 @@ POINTS = 2500
 
 
 def default_folder(recipe: Recipe) -> Path:
-    """``runs/<recipe>-<date>-<time>``."""
-    return Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """``runs/<recipe>-<date>-<time>``, and ``-2`` and so on where another run began in the same second."""
+    first = Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = first, 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
 
 
 def check_new(folder: Path) -> None:

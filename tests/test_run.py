@@ -13,7 +13,7 @@ from PIL import Image
 import fastgan
 from fastgan import recipe as recipes
 from fastgan.errors import UserError
-from fastgan.folder import locked
+from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
 from fastgan.run import load_run, train_run
@@ -170,3 +170,15 @@ def test_pictures_show_rows_from_everywhere(tmp_path: Path, monkeypatch: pytest.
     recipe = tiny("data.source=file", f"data.path={tmp_path / 'sorted.npy'}", "data.rows=0", "run.steps=1")
     train_run(recipe, tmp_path / "run", Progress())
     assert 0.45 < (shown[0] > 0).mean() < 0.55
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
+    names = []
+    for _ in range(3):
+        folder = default_folder(recipes.load("ring"))
+        folder.mkdir(parents=True)
+        names.append(str(folder))
+    first = "runs/ring-20260101-000000"
+    assert names == [first, f"{first}-2", f"{first}-3"]

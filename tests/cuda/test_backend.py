@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastgan import cuda
 from fastgan.cuda import CudaBackend
+from fastgan.errors import UserError
 from fastgan.settings import LOSSES
 from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 
@@ -105,8 +107,6 @@ def test_a_copy_goes_on_alone_and_other_data_are_used(make_trainer, make_data):
 
 
 def test_divergence_is_seen(make_trainer):
-    from fastgan.errors import UserError
-
     _, trainer = both(make_trainer)
     on_device(trainer)
     trainer.gan.generator.params[0] = np.nan
@@ -122,3 +122,35 @@ def test_data_too_large_for_the_device_are_staged(make_trainer):
             each.train(3)
             each.train(4)
         assert_alike(reference, trainer)
+
+
+def test_a_gan_larger_than_the_device_is_refused_before_anything_is_copied(make_trainer, monkeypatch):
+    _, trainer = both(make_trainer)
+    on_device(trainer)
+    monkeypatch.setattr(cuda, "free_bytes", lambda: 1000)
+    needs = r"needs 0\.\d MB on the device but 0\.0 MB are free; lower batch_size"
+    with pytest.raises(UserError, match=needs):
+        trainer.train(1)
+
+
+def test_running_out_of_memory_is_told(make_trainer, monkeypatch):
+    _, trainer = both(make_trainer)
+    on_device(trainer)
+
+    def full(*arguments):
+        raise MemoryError("Out of memory allocating 1,024 bytes")
+
+    monkeypatch.setattr(cuda.kernels, "to_device", full)
+    with pytest.raises(UserError, match=r"out of memory .*1,024 bytes.*; lower batch_size"):
+        trainer.train(1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(cuda.SIMULATED, reason="steps are captured on a GPU alone")
+def test_a_captured_step_is_an_uncaptured_one(make_trainer, state_of):
+    states = []
+    for captured in (True, False):
+        trainer = on_device(make_trainer(**TINY, classes=2), captured=captured)
+        trainer.train(20)
+        states.append(state_of(trainer))
+    assert states[0] == states[1]
