@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastgan_kernels as fk
 from fastgan import cuda
 from fastgan.cuda import CudaBackend
 from fastgan.errors import UserError
 from fastgan.settings import LOSSES
 from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
+from fastgan_kernels.dispatch import LAUNCHED
 
 TINY = dict(generator=[3], discriminator=[4], latent_dim=2, batch_size=4)
 
@@ -154,3 +156,9 @@ def test_a_captured_step_is_an_uncaptured_one(make_trainer, state_of):
         trainer.train(20)
         states.append(state_of(trainer))
     assert states[0] == states[1]
+
+
+def test_an_op_without_kernels_is_an_error_when_the_backend_is_made(monkeypatch):
+    monkeypatch.delitem(LAUNCHED, fk.adam)
+    with pytest.raises(UserError, match="adam has no CUDA kernel; use backend = 'cpu'"):
+        CudaBackend("cuda (tests)")

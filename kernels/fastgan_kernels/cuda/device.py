@@ -52,7 +52,7 @@ def to_host(array: Any) -> np.ndarray:
 def launch(kernel: Any, blocks: Any, threads: Any, *arguments: Any) -> None:
     """Launch a kernel on CuPy's current stream."""
     if not SIMULATED:
-        kernel[blocks, threads, _current_stream()](*arguments)
+        _configured(kernel, blocks, threads, _current_stream())(*arguments)
         return
     # The simulator refuses arrays whose memory has gaps: these are copied, there and back.
     whole = [np.ascontiguousarray(each) if _has_gaps(each) else each for each in arguments]
@@ -71,6 +71,12 @@ def launch_over(kernel: Any, count: int, *arguments: Any) -> None:
     if count > 0:
         threads = min(THREADS, count if SIMULATED else -(-count // 32) * 32)
         launch(kernel, -(-count // threads), threads, *arguments)
+
+
+@functools.cache
+def _configured(kernel: Any, blocks: Any, threads: int, stream: Any) -> Any:
+    """Made once for each grid, since to make it takes longer than to launch it."""
+    return kernel[blocks, threads, stream]
 
 
 def _current_stream() -> Any:
