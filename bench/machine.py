@@ -22,6 +22,7 @@ PACKAGES = (
     "keras",
     "tensorflow",
     "tensorflow-cpu",
+    *("cupy-cuda12x", "cupy-cuda13x", "numba-cuda", "cuda-core"),
 )
 VECTORS = ("avx512f", "avx2", "avx", "asimd")
 """Widest vectors first, as the kernel names them."""
@@ -76,9 +77,11 @@ def installed(package: str) -> str:
 
 def blas() -> list[str]:
     """The libraries that NumPy and SciPy multiply matrices with."""
-    import scipy.linalg.cython_blas  # noqa: F401
-    import threadpoolctl
-
+    try:
+        import scipy.linalg.cython_blas  # noqa: F401
+        import threadpoolctl
+    except ImportError:  # an interpreter with what gpu_check needs alone
+        return []
     return sorted(
         f"{each['internal_api']} {each['version']} ({each.get('architecture', 'unknown')})"
         for each in threadpoolctl.threadpool_info()

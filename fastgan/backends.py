@@ -49,8 +49,8 @@ class Backend:
         """Whether the first call is quick, because nothing is left to compile."""
         return True
 
-    def fetch(self, gan: Any) -> None:
-        """Bring the GAN's arrays up to date, where steps run elsewhere; whoever asked may then change them."""
+    def fetch(self, gan: Any, to_change: bool = True) -> None:
+        """Bring the GAN's arrays up to date, where steps run elsewhere; whoever asked may then change them, or not."""
 
     def finite(self, gan: Any, player: str) -> bool:
         """Whether all parameters of "generator" or "discriminator" are finite numbers."""

@@ -15,10 +15,11 @@ from fastgan.build import build_duet, build_team
 from fastgan.step import TRAIN, Gan
 from fastgan.team import CANCELLED, GROUP
 
-# Another way is tried in every second of the first calls, and then in every one of so many.
-_FIRST_CALLS, _TRIAL_EVERY = 32, 16
-# The part of such a call's steps that is made so, and seconds at least, unless that were more than half of the call.
+# A trial of another way takes this part of a call's time, seconds at least, and never more than half of its steps.
 _TRIAL_SHARE, _TRIAL_SECONDS = 0.1, 0.002
+# A way is tried again when all steps together have taken so many times what its last trial cost beyond the fastest way,
+# and so many times what it took at all.
+_COST, _PAUSE = 100, 20
 
 
 class Crew:
@@ -51,11 +52,10 @@ class Crew:
         if pace is None:
             able = [way for way in self._ways if action == TRAIN or not way.duet]
             pace = self._paces[action] = Pace(able)
-        for way, part, counted in pace.plan(len(statistics)):
+        for turn in pace.plan(len(statistics)):
             started = time.perf_counter()
-            self._run(way, action, data, labels, statistics[part])
-            if counted:
-                pace.record(way, (time.perf_counter() - started) / (part.stop - part.start))
+            self._run(turn.way, action, data, labels, statistics[turn.part])
+            pace.record(turn, time.perf_counter() - started)
 
     def _run(
         self, way: Way, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
@@ -115,10 +115,11 @@ def ways(gan: Gan, threads: int, cores: int) -> list[Way]:
 
 
 class Turn(NamedTuple):
-    """Some steps of a call, the way they are made, and whether their time counts."""
+    """Some steps of a call and the way they are made; whether they are a trial, and whether their time counts."""
 
     way: Way
     part: slice
+    trial: bool
     counted: bool
 
 
@@ -128,40 +129,51 @@ class Pace:
     def __init__(self, ways: list[Way]):
         self.seconds: dict[Way, float] = {}
         self._ways = ways
-        self._calls = 0
-        self._trials = 0
+        self._spent = 0.0  # seconds that all steps so far took
+        self._due: dict[Way, float] = {}  # when, on that clock, a way may be tried again
+
+    @property
+    def fastest(self) -> Way:
+        """The way of the least seconds; the first one before any was measured."""
+        return min(self._ways, key=lambda way: self.seconds.get(way, math.inf))
 
     def plan(self, steps: int) -> Iterator[Turn]:
-        """Share out the steps of one call: the fastest way and, now and then, a trial.
+        """Share out the steps of one call: the fastest way and, now and then, a trial of another.
 
         A trial comes last, when caches are warm, and its first quarter does not count: threads that slept must wake.
         """
         if len(self._ways) == 1 or steps == 0:  # a call of no steps compiles
-            yield Turn(self._ways[0], slice(0, steps), False)
+            yield Turn(self._ways[0], slice(0, steps), False, False)
             return
-        self._calls += 1
         way, trial = self._trial(steps)
         if trial < steps:
-            fastest = min(self._ways, key=lambda each: self.seconds[each])
-            yield Turn(fastest, slice(0, steps - trial), True)
+            yield Turn(self.fastest, slice(0, steps - trial), False, True)
         if trial > 0:
             counted = steps - trial + trial // 4
             if trial >= 4:
-                yield Turn(way, slice(steps - trial, counted), False)
-            yield Turn(way, slice(counted, steps), True)
+                yield Turn(way, slice(steps - trial, counted), True, False)
+            yield Turn(way, slice(counted, steps), True, True)
 
     def _trial(self, steps: int) -> tuple[Way, int]:
-        """The way to try in this call, and in how many of its steps: all of them where it is new."""
-        for way in self._ways:
-            if way not in self.seconds:
-                return way, steps
-        if self._calls % (2 if self._calls < _FIRST_CALLS else _TRIAL_EVERY):
-            return self._ways[0], 0
-        way = self._ways[self._trials % len(self._ways)]
-        self._trials += 1
-        enough = max(steps * _TRIAL_SHARE, _TRIAL_SECONDS / self.seconds[way])
-        return way, max(1, min(math.ceil(enough), steps // 2))
+        """The way to try in this call, and in how many of its steps; all of them where nothing is known yet."""
+        fastest = self.fastest
+        if fastest not in self.seconds:
+            return fastest, steps
+        others = [way for way in self._ways if way != fastest and self._due.get(way, 0.0) <= self._spent]
+        if not others:
+            return fastest, 0
+        way = min(others, key=lambda way: self._due.get(way, 0.0))
+        seconds = max(_TRIAL_SHARE * steps * self.seconds[fastest], _TRIAL_SECONDS)
+        enough = math.ceil(seconds / self.seconds.get(way, self.seconds[fastest]))
+        return way, max(1, min(enough, steps // 2))
 
-    def record(self, way: Way, seconds: float) -> None:
-        """Remember what a step just took; if longer than before, the mean of both, for other programs run too."""
-        self.seconds[way] = min(seconds, (seconds + self.seconds.get(way, seconds)) / 2)
+    def record(self, turn: Turn, seconds: float) -> None:
+        """Remember what a turn took; if longer a step than before, the mean of both, for other programs run too."""
+        way, steps = turn.way, turn.part.stop - turn.part.start
+        self._spent += seconds
+        if turn.counted:
+            each = seconds / steps
+            self.seconds[way] = min(each, (each + self.seconds.get(way, each)) / 2)
+        if turn.trial and self.fastest in self.seconds:
+            cost = seconds - steps * self.seconds[self.fastest]
+            self._due[way] = max(self._due.get(way, 0.0), self._spent) + max(_COST * cost, _PAUSE * seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,12 @@ class CudaBackend(Backend):
             if hasattr(op, "registry") and op not in LAUNCHED:
                 raise UserError(f"backend is 'cuda' but {name} has no CUDA kernel; use backend = 'cpu'")
         super().__init__(description, perform, 0)
-        self.captured = captured and not SIMULATED
-        self.resident = resident
+        self.captured, self.resident = captured, resident
         self._device: Device | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of a GAN has a backend of its own, on the same device."""
+        return type(self), (self.description, self.captured, self.resident)
 
     def perform(
         self, action: int, gan: Gan, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
@@ -56,6 +59,8 @@ class CudaBackend(Backend):
         """Call `fastgan.step.perform` on the device; returns when `statistics` are there."""
         try:
             if self._device is None or self._device.host is not gan:
+                if self._device is not None:
+                    self._device.close()
                 self._device = Device(gan, self.captured, self.resident)
             if action == TRAIN:
                 self._device.train(data, labels, statistics)
@@ -64,10 +69,10 @@ class CudaBackend(Backend):
         except MemoryError as error:  # CuPy's too
             raise UserError(f"the device is out of memory ({error}); {LESS}") from None
 
-    def fetch(self, gan: Gan) -> None:
-        """Bring the host's arrays up to date; whoever asked may then change them."""
+    def fetch(self, gan: Gan, to_change: bool = True) -> None:
+        """Bring the host's arrays up to date; whoever asked may then change them, unless told otherwise."""
         if self._device is not None and self._device.host is gan:
-            self._device.fetch()
+            self._device.fetch(to_change)
 
     def finite(self, gan: Gan, player: str) -> bool:
         """Whether all of a player's parameters are finite numbers."""
@@ -85,7 +90,7 @@ class Device:
 
     def __init__(self, host: Gan, captured: bool, resident: bool):
         self.host = host
-        self.captured, self.resident = captured, resident
+        self.captured, self.resident = captured and not SIMULATED, resident
         check_room(host)
         self.stream: Any = nullcontext()
         if not SIMULATED:
@@ -117,8 +122,12 @@ class Device:
                     statistics[done : done + part] = ring[(first + np.arange(part)) % RING]
                     self.host.clock[0] += part
                     done += part
-            except BaseException:  # Ctrl-C too: count what the device has made
+            except BaseException:  # Ctrl-C too: what the device has made counts
+                first = int(self.host.clock[0])
                 self.host.clock[:] = kernels.to_host(self.twin.clock)
+                made = min(int(self.host.clock[0]) - first, steps - done)
+                ring = kernels.to_host(self.twin.ring)
+                statistics[done : done + made] = ring[(first + np.arange(made)) % RING]
                 raise
 
     def _launch(self, step: Callable[[], None], first: int, steps: int) -> None:
@@ -135,20 +144,21 @@ class Device:
         """Perform one part of a step on a batch of the caller's, whose indices stand in the host's array."""
         with self.stream:
             self._bring()
-            self.twin.indices[:] = kernels.to_device(self.host.indices)
+            kernels.copy_to(self.twin.indices, self.host.indices)
+            self.row[...] = 0  # what an action does not fill may be an old NaN
             self._newer_here = True
             perform(action, self.twin, kernels.to_device(data), kernels.to_device(labels), self.row)
             statistics[:] = kernels.to_host(self.row)
             self.host.clock[:] = kernels.to_host(self.twin.clock)
 
-    def fetch(self) -> None:
-        """Copy to the host what is newer on the device."""
+    def fetch(self, to_change: bool) -> None:
+        """Copy to the host what is newer on the device; `to_change`: the host's may then become newer."""
         if self._newer_here:
             with self.stream:
                 for here, there in self._pairs:
                     here[...] = kernels.to_host(there)
             self._newer_here = False
-        self._stale = True
+        self._stale |= to_change
 
     def finite(self, player: str) -> bool:
         """Whether all of a player's parameters are finite numbers."""
@@ -164,13 +174,19 @@ class Device:
 
     def _upload(self) -> None:
         for here, there in self._pairs:
-            there[...] = kernels.to_device(here)
+            kernels.copy_to(there, here)
+
+    def close(self) -> None:
+        """Wait for copies that are under way, before their memory is given back."""
+        if self._stage is not None:
+            self._stage.close()
 
     def _prepare(self, data: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
         """What makes one step on these data."""
         if self._step is not None and self._data is not None:
             if self._data[0] is data and self._data[1] is labels:
                 return self._step
+        self.close()
         self._data, self._step, self._stage = (data, labels), None, None
         twin = self.twin
         there: tuple[Any, ...]
@@ -185,15 +201,21 @@ class Device:
 
     def _capture(self, arguments: tuple[Any, ...]) -> Callable[[], None]:
         """One step as a graph: made once to compile and load its kernels, undone, and recorded."""
-        self.fetch()
+        self.fetch(to_change=False)
         perform(*arguments)
         self._upload()
         self._stale = False
         self.stream.synchronize()
         self.stream.begin_capture()
-        perform(*arguments)
+        try:
+            perform(*arguments)
+        except BaseException:  # Ctrl-C too: the stream must not go on capturing
+            with suppress(Exception):
+                self.stream.end_capture()
+            raise
         graph = self.stream.end_capture()
-        return lambda: graph.launch(self.stream)
+        # A graph has no references of its own to the arrays that it reads and writes.
+        return lambda kept=arguments: graph.launch(self.stream)  # type: ignore[misc]
 
 
 def free_bytes() -> int:

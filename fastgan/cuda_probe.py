@@ -68,7 +68,7 @@ def look() -> Facts:
         )
         count = cupy.cuda.runtime.getDeviceCount()
         if not count or not cuda.is_available():
-            error = "" if not count else f"Numba finds no CUDA: {cuda.cuda_error()}"
+            error = "" if not count else f"Numba finds no CUDA: {cuda.cuda_error() or 'no libNVVM'}"
             return Facts(driver=driver, runtime=runtime, error=error, versions=versions)
         device = cupy.cuda.Device()
         properties = cupy.cuda.runtime.getDeviceProperties(device.id)
@@ -113,6 +113,8 @@ def explain(facts: Facts) -> str:
             "(update the driver, or install the extra of its version: fastgan[cuda12])"
         )
     if not facts.device:
+        if facts.error and not facts.driver:
+            return f"CuPy or numba-cuda does not start: {_one_line(facts.error)} ({INSTALL})"
         if not facts.driver:
             return "no NVIDIA driver is loaded (nvidia-smi should list a card)"
         return f"no NVIDIA card can be used (nvidia-smi should list one): {_one_line(facts.error) or 'none is there'}"

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgan.step import Gan, draw_rows
+from fastgan.step import ROWS, Gan, draw_rows
 from fastgan_kernels import cuda as kernels
+from fastgan_kernels import shuffled_rows
 from fastgan_kernels.cuda.device import SIMULATED
 
 BYTES = 2**26
@@ -41,6 +42,8 @@ class Stage:
         self.data = kernels.to_device(np.zeros((2 * count, data.shape[1]), data.dtype))
         self.labels = kernels.to_device(np.zeros(2 * count if len(labels) else 0, np.int64))
         self._stream = None if SIMULATED else _stream()
+        for half in self._halves:
+            half.launched()  # copies wait until the zeros are there
 
     @property
     def slots(self) -> int:
@@ -58,21 +61,40 @@ class Stage:
         self._halves[step // self.run % 2].launched()
         self._fill(step // self.run + 1)
 
+    def _drawn(self, number: int) -> np.ndarray:
+        """The rows of one run of steps, in their order."""
+        gan, total = self._gan, len(self.source)
+        if not gan.replacement:  # the places of a run follow each other
+            indices = np.empty(self.run * self.rows, np.int64)
+            clock = np.array([number])
+            shuffled_rows(indices, total, len(indices), 0, gan.key, clock, ROWS)
+            return indices
+        drawn = []
+        for step in range(number * self.run, (number + 1) * self.run):
+            gan.clock[0] = step
+            for critic_step in range(gan.n_critic):
+                draw_rows(gan, total, critic_step)
+                drawn.append(gan.indices.copy())
+        return np.concatenate(drawn)
+
+    def close(self) -> None:
+        """Wait for the copies that are under way."""
+        if self._stream is not None:
+            self._stream.synchronize()
+
     def _fill(self, number: int) -> None:
         """Gather one run of steps and start its copy, unless it is there."""
         half = self._halves[number % 2]
         if half.number == number:
             return
         half.reuse()
-        for step in range(self.run):
-            self._gan.clock[0] = number * self.run + step
-            for critic_step in range(self._gan.n_critic):
-                draw_rows(self._gan, len(self.source), critic_step)
-                first = step * self.rows + critic_step * self._gan.real_rows
-                place = slice(first, first + self._gan.real_rows)
-                np.take(self.source, self._gan.indices, axis=0, out=half.data[place])
-                if len(self.source_labels):
-                    np.take(self.source_labels, self._gan.indices, out=half.labels[place])
+        half.number = -1  # a fill that is interrupted is none
+        indices = self._drawn(number)
+        np.take(
+            self.source, indices, axis=0, out=half.data, mode="clip"
+        )  # "clip" alone writes without a buffer
+        if len(self.source_labels):
+            np.take(self.source_labels, indices, out=half.labels, mode="clip")
         start = number % 2 * len(half.data)
         place = slice(start, start + len(half.data))
         half.copy(self._stream, self.data[place], self.labels[place])
@@ -84,7 +106,7 @@ class Half:
 
     def __init__(self, count: int, data: np.ndarray, labels: np.ndarray):
         self.number = -1
-        self.data = _pinned((count, data.shape[1]), data.dtype)
+        self.data = _pinned((count, data.shape[1]), data.dtype.newbyteorder("="))
         self.labels = _pinned((count if len(labels) else 0,), np.int64)
         self._copied: Any = None if SIMULATED else _event()
         self._used: Any = None if SIMULATED else _event()

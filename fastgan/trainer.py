@@ -86,7 +86,7 @@ class Trainer:
     @property
     def generator(self) -> Generator:
         """The generator as it is now, to sample from."""
-        self.backend.fetch(self._gan)
+        self.backend.fetch(self._gan, to_change=False)
         return self._generator
 
     @property

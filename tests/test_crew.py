@@ -87,68 +87,73 @@ def test_threads_are_as_asked_or_as_rows_and_cores_allow(make_trainer):
     assert ways(make_trainer(batch_size=8).gan, 0, cores=64) == [Way(1), duet]
 
 
-def play(pace, seconds, calls, steps=100):
-    """Make calls of a step that takes so many seconds each way; the steps made each way."""
-    made = dict.fromkeys(seconds, 0)
+def play(pace, seconds, calls, steps=100, wake=0.0):
+    """Make calls of a step that takes so many seconds each way; the seconds spent each way, waking included."""
+    spent = dict.fromkeys(seconds, 0.0)
     for _ in range(calls):
-        stops = [0]
-        for way, part, counted in pace.plan(steps):
-            assert part.start == stops[-1] and part.stop > part.start
-            stops.append(part.stop)
-            made[way] += part.stop - part.start
-            if counted:
-                pace.record(way, seconds[way])
+        stops, before = [0], None
+        for turn in pace.plan(steps):
+            assert turn.part.start == stops[-1] and turn.part.stop > turn.part.start
+            stops.append(turn.part.stop)
+            count = turn.part.stop - turn.part.start
+            took = count * seconds[turn.way] + (wake if turn.way.threads > 1 and turn.way != before else 0.0)
+            pace.record(turn, took)
+            spent[turn.way] += took
+            before = turn.way
         assert stops[-1] == steps
-    return made
+    return spent
 
 
 def test_the_fastest_way_is_found_and_found_again():
-    seconds = {Way(1): 3.0, Way(2): 2.0, Way(2, duet=True): 1.0}
+    seconds = {Way(1): 3e-4, Way(2): 2e-4, Way(2, duet=True): 1e-4}
     pace = Pace(list(seconds))
-    made = play(pace, seconds, 200)
-    assert made[Way(2, duet=True)] > 0.9 * sum(made.values())
-    seconds[Way(2, duet=True)] = 9.0  # another program took the other core
-    seconds[Way(2)] = 8.0
-    made = play(pace, seconds, 400)
-    assert made[Way(1)] > 0.9 * sum(made.values())
+    spent = play(pace, seconds, 200)
+    assert spent[Way(2, duet=True)] > 0.9 * sum(spent.values())
+    seconds[Way(2, duet=True)] = 9e-4  # another program took the other core
+    seconds[Way(2)] = 8e-4
+    spent = play(pace, seconds, 400)
+    assert spent[Way(1)] > 0.9 * sum(spent.values())
 
 
 def test_waiting_for_a_compiler_does_not_count_as_a_step():
-    seconds = {Way(1): 1.0, Way(2): 2.0, Way(2, duet=True): 3.0}
+    seconds = {Way(1): 1e-4, Way(2): 2e-4, Way(2, duet=True): 3e-4}
     pace = Pace(list(seconds))
-    for way, part, counted in pace.plan(0):
-        assert part.stop == 0 and way == Way(1) and not counted
-    for way in seconds:  # the first steps with new threads
-        pace.record(way, 1000.0)
-    made = play(pace, seconds, 60)
-    assert made[Way(1)] > 0.8 * sum(made.values())
+    for turn in pace.plan(0):
+        assert turn.part.stop == 0 and turn.way == Way(1)
+        pace.record(turn, 10.0)
+    assert not pace.seconds
+    spent = play(pace, seconds, 60)
+    assert spent[Way(1)] > 0.8 * sum(spent.values())
 
 
 def test_a_hiccup_is_forgotten_at_the_next_trial():
-    seconds = {Way(1): 1.0, Way(2): 2.0}
+    seconds = {Way(1): 1e-4, Way(2): 2e-4}
     pace = Pace(list(seconds))
     play(pace, seconds, 20)
-    pace.record(Way(1), 1000.0)
-    made = play(pace, seconds, 200)
-    assert made[Way(1)] > 0.7 * sum(made.values())
+    pace.seconds[Way(1)] = 0.1
+    spent = play(pace, seconds, 200)
+    assert spent[Way(1)] > 0.7 * sum(spent.values())
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 3000])
-def test_a_way_is_judged_by_warm_steps(steps):
-    """Threads that slept wake in a trial's first steps, which cost a hundred times as much and do not count."""
-    seconds = {Way(1): 3e-5, Way(2): 4e-5, Way(2, duet=True): 2e-5}
+@pytest.mark.parametrize("alone", [1e-5, 1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 10, 3000])
+@pytest.mark.parametrize("gain", [0.55, 0.9, 1.2])
+def test_trials_cost_little_however_long_a_step_or_a_call_is(alone, steps, gain):
+    """Threads that slept take 0.1 ms to wake, which in a call of one short step is most of it."""
+    seconds = {Way(1): alone, Way(2): gain * alone, Way(2, duet=True): 1.5 * alone}
+    pace, calls = Pace(list(seconds)), 2000
+    play(pace, seconds, calls, steps, wake=1e-4)
+    spent = sum(play(pace, seconds, calls, steps, wake=1e-4).values())
+    best = min(steps * each + (1e-4 if way.threads > 1 else 0.0) for way, each in seconds.items())
+    assert spent < 1.05 * calls * best
+
+
+def test_many_cores_pay_little_for_few_threads():
+    seconds = {Way(2**power): 1e-3 / 2 ** (0.9 * power) for power in range(7)}
     pace = Pace(list(seconds))
-    for _ in range(100):
-        before = None
-        for way, part, counted in pace.plan(steps):
-            count = part.stop - part.start
-            late = 2e-3 if way.threads > 1 and way != before else 0.0
-            if counted:
-                pace.record(way, seconds[way] + late / count)
-            before = way
-    if steps == 3000:
-        assert pace.seconds[Way(2, duet=True)] == pytest.approx(2e-5, rel=0.3)
-    assert pace.seconds.keys() == seconds.keys()
+    play(pace, seconds, 400)  # some seconds, in which all are tried
+    spent = play(pace, seconds, 400)
+    assert sum(spent.values()) < 1.07 * 400 * 100 * seconds[Way(64)]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -34,6 +34,10 @@ def test_a_usable_card_is_described():
         (Facts(missing=("cupy-cuda12x",)), "cupy-cuda12x is not installed (pip install 'fastgan[cuda12]'"),
         (Facts(missing=("cupy-cuda12x", "numba-cuda")), "cupy-cuda12x and numba-cuda are not installed"),
         (Facts(simulated=True), "only simulates CUDA (NUMBA_ENABLE_CUDASIM is set; unset it)"),
+        (
+            Facts(error="ImportError: no libnvrtc"),
+            "CuPy or numba-cuda does not start: ImportError: no libnvrtc",
+        ),
         (Facts(), "no NVIDIA driver is loaded (nvidia-smi should list a card)"),
         (
             replace(CARD, driver="12.8", runtime="13.0", device=""),

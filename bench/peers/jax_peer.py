@@ -33,6 +33,8 @@ class _Jax:
     """
 
     def __init__(self, problem: Problem, threads: int):
+        # On a card products are rounded to TF32 unless told otherwise, and would be other work.
+        jax.config.update("jax_default_matmul_precision", "highest")
         self.problem, self.size, self.knobs = problem, problem.size, problem.knobs
         self.rows = jnp.asarray(problem.rows)
         self.labels = jnp.asarray(problem.labels, jnp.int32)

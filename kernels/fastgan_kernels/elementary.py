@@ -1,8 +1,8 @@
 """Elementary functions of one float32 for compiled loops: inline polynomials, so that LLVM vectorises the loop.
 
-PyPI's llvmlite has no vector math library: `math.exp` in a loop is a call an element, some 15 times slower.
-Coefficients are Chebyshev interpolants of the functions in float64, rounded to float32. The largest errors,
-over every range the tests sweep, are stated in each docstring in units in the last place (ulp).
+PyPI's llvmlite has no vector math library: `math.exp` in a loop is a call an element, some 15 times slower. A float64
+is rounded to float32 first. Coefficients are Chebyshev interpolants of the functions in float64, rounded to float32.
+The largest errors, over every range the tests sweep, are stated in each docstring in units in the last place (ulp).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _EXP_MOST = np.float32(88.37626)  # above, the exponent would not fit
 @njit(**_EXACT)
 def exp(x: np.float32) -> np.float32:
     """e^x = 2^k * (1 + r + r^2 P(r)), r = x - k ln 2; 1.1 ulp on [-87.3, 88.3], clamped outside."""
+    x = np.float32(x)
     x = _EXP_LEAST if x < _EXP_LEAST else (_EXP_MOST if x > _EXP_MOST else x)
     k = (x * _LOG2_E + _WHOLE) - _WHOLE
     r = x - k * _LN_2_HIGH
@@ -108,6 +109,7 @@ def softplus(x: np.float32) -> np.float32:
 @njit(forceinline=True, **_EXACT)
 def cos_sin_turns(u: np.float32) -> tuple[np.float32, np.float32]:
     """Cos 2 pi u and sin 2 pi u for u in [0, 1): the angle in turns makes the reduction exact; 1e-7 absolute."""
+    u = np.float32(u)
     quarter = (u * np.float32(4.0) + _WHOLE) - _WHOLE
     r = u - quarter * np.float32(0.25)
     s = r * r

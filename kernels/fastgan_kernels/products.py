@@ -103,7 +103,7 @@ def _multiply_turned(c, n, a, b, ldb, m, depth):
 @njit(error_model="numpy", **_PART)
 def _crowded(start, distance):
     """Whether elements so far apart share the same few places of a cache."""
-    return distance * VECTOR % (_PAGE * lanes(start)) == 0
+    return distance * (VECTOR // lanes(start)) % _PAGE == 0
 
 
 @njit(error_model="numpy", **_PART)
@@ -186,16 +186,14 @@ def _column(c, ldc, a, row, step, b, ldb, m, cols, depth, more, ahead, far):
     """
     vector = lanes(c)
     if cols == 2 * vector:
-        pace = 256 * ROWS // max(m, ROWS)
         i = 0
         while m - i > 0:
             ci, ai = after(c, i * ldc), after(a, i * row)
-            coming = after(ahead, i * depth // max(m, ROWS) * far)
+            count = min(ROWS if m - i > ROWS // 2 else 2, m - i)
+            coming, pace = after(ahead, i * depth // m * far), 256 * count // m
             if m - i > ROWS // 2:
-                count = min(ROWS, m - i)
                 wide_tile(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, coming, far, pace)
             else:
-                count = min(2, m - i)
                 wide_pair(ci, ldc, ai, row, step, b, ldb, depth, count, cols, more, coming, far, pace)
             i += count
     else:

@@ -122,7 +122,7 @@ def _turned_tile(vectors: int) -> Any:
     """Make the intrinsic ``c = (a @ b).T`` for `limit` of at most ROWS rows of a, `cols` of at most `vectors` of b.
 
     The tile is computed as `_tile` does, for contiguous rows of a, and turned in registers. On the way, two vectors
-    ask for the ROWS rows of a that follow, for each cache line twice.
+    ask for the ROWS rows of a that follow, each of AVX-512's cache lines of float32 twice.
     """
 
     @intrinsic

@@ -120,3 +120,22 @@ def test_what_underflows_is_tiny_and_what_overflows_stays_finite():
     np.testing.assert_allclose(exp(most), np.exp(88.37626), rtol=1e-5)
     for function in (sigmoid, softplus):
         assert (0 <= function(least)).all() and (function(least) < 2 * NORMAL).all()
+
+
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "softplus"])
+def test_a_float64_is_rounded_first_and_then_as_good(name):
+    """Ops called on float64 arrays reach these too; once exp took it for a float32 and was wrong by all of it."""
+    function = getattr(elementary, name)
+
+    @njit
+    def sweep(x, y):
+        for i in range(x.size):
+            y[i] = function(x[i])
+
+    x = np.linspace(-5, 5, 101)
+    y = np.full(101, np.nan)
+    sweep(x, y)
+    expected = {"exp": np.exp, "tanh": np.tanh, "sigmoid": float64_sigmoid, "softplus": float64_softplus}[
+        name
+    ]
+    np.testing.assert_allclose(y, expected(x), rtol=2e-6, atol=1e-7)

@@ -9,7 +9,7 @@ import importlib.util
 
 from ..dispatch import LAUNCHED
 from . import clock, dense, losses, optimisers, permutation, philox, rows, softmax
-from .device import SIMULATED, array_type, to_device, to_host
+from .device import SIMULATED, array_type, copy_to, to_device, to_host
 
 if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels can still be compiled
     for _op, _function in LAUNCHED.items():
@@ -17,6 +17,7 @@ if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels ca
 
 __all__ = [
     "clock",
+    "copy_to",
     "dense",
     "losses",
     "optimisers",

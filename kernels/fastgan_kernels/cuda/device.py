@@ -13,6 +13,12 @@ import numpy as np
 from numba import config, cuda
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
+if not SIMULATED:
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # small layers have small grids
+    config.CUDA_ARRAY_INTERFACE_SYNC = 0  # a launch waits for nothing; a capture could not
+
+PIECE = 2**26
+"""Bytes of one copy to the device."""
 
 THREADS = 128
 """Of a block, where each thread has an element of its own."""
@@ -36,12 +42,30 @@ def array_type() -> type:
 
 
 def to_device(array: np.ndarray) -> Any:
-    """Copy an array to the device."""
+    """A copy of an array on the device."""
+    there = empty_like(array)
+    copy_to(there, array)
+    return there
+
+
+def copy_to(array: Any, values: np.ndarray) -> None:
+    """Overwrite a device array; large ones go in pieces, since CuPy keeps as much pinned memory as one copy needs."""
     if SIMULATED:
-        return np.array(array, order="C").view(SimulatedArray)
+        array[...] = values
+        return
+    rows = max(1, PIECE * len(values) // max(1, values.nbytes))
+    for first in range(0, len(values), rows):
+        array[first : first + rows].set(np.ascontiguousarray(values[first : first + rows], array.dtype))
+
+
+def empty_like(array: np.ndarray) -> Any:
+    """A device array of the same shape and dtype, in the device's byte order, that nobody wrote yet."""
+    dtype = array.dtype.newbyteorder("=")
+    if SIMULATED:
+        return np.empty(array.shape, dtype).view(SimulatedArray)
     import cupy
 
-    return cupy.asarray(array, order="C")
+    return cupy.empty(array.shape, dtype)
 
 
 def to_host(array: Any) -> np.ndarray:
