@@ -27,6 +27,7 @@ if __name__ == "__main__":  # without an installation
 
 import numpy as np  # noqa: E402
 
+from bench.ops import OPS, SHAPES, arguments  # noqa: E402
 from bench.results import FOLDER, Results, Row, contest_rows  # noqa: E402
 from bench.rounds import ContestError, Summary, contest  # noqa: E402
 from bench.sizes import SEQ8, STEPS, Size  # noqa: E402
@@ -40,6 +41,21 @@ NUMBA_CUDA = "numba-cuda 0.30.4"
 MANY = 10_000
 LEAK = 2**20
 """Bytes by which the card's used memory may grow over `MANY` steps: less than any buffer of a step made anew."""
+
+
+PRODUCTS = {
+    **dict.fromkeys(
+        ("dense_forward", "dense_backward_rows", "dense_backward_weights", "conditional_forward"), 1
+    ),
+    **{"dense_backward": 2, "conditional_backward": 1, "conditional_backward_weights": 1},
+}
+"""Matrix products of rows x inputs x outputs that an op makes."""
+
+PICKED = ("data", "ring")
+"""Arrays of which an op touches a few rows."""
+
+SHOWN = ("dense_forward of the FLOP/s", "dense_backward of the FLOP/s", "adam of the bandwidth")
+"""Of the last table."""
 
 
 class CheckError(Exception):
@@ -117,60 +133,83 @@ def host_time(results: Results) -> str:
 
 
 def kernels(results: Results) -> str:
-    """Bandwidth of the optimiser and arithmetic of the products, timed by the card itself."""
+    """What every op reaches of the card's bandwidth and float32 arithmetic at `bench.ops.SHAPES`."""
+    bandwidth, arithmetic = peaks()
+    best: dict[str, float] = {}
+    for name, op in OPS.items():
+        for shape in SHAPES:
+            values = arguments(name, shape)
+            took = seconds_of(op, values)
+            moved = sum(
+                a.nbytes for key, a in values.items() if isinstance(a, np.ndarray) and key not in PICKED
+            )
+            operations = PRODUCTS.get(name, 0) * 2 * shape.rows * shape.inputs * shape.outputs
+            shares = {
+                "of the bandwidth": moved / took / bandwidth,
+                "of the FLOP/s": operations / took / arithmetic,
+            }
+            for kind, share in shares.items():
+                if share:
+                    figures = Summary(*[100 * share] * 3)
+                    results.rows.append(
+                        Row.of(
+                            f"gpu kernel, share {kind}",
+                            f"{name} {shape}",
+                            OURS,
+                            figures,
+                            7,
+                            threads=1,
+                            unit="%",
+                        )
+                    )
+                    best[f"{name} {kind}"] = max(best.get(f"{name} {kind}", 0.0), share)
+            figures = Summary(*[1e6 * took] * 3)
+            results.rows.append(
+                Row.of("gpu kernel", f"{name} {shape}", OURS, figures, 7, threads=1, unit="us")
+            )
+    for name, share in best.items():
+        print(f"  {name}: {share:.1%} at most")
+    return ", ".join(f"{name} {best[name]:.0%}" for name in SHOWN)
+
+
+def peaks() -> tuple[float, float]:
+    """Bytes and float32 operations a second that the card could do, from the clocks and widths that its driver tells."""
     import cupy
 
-    import fastgan_kernels as fk
+    card = cupy.cuda.Device()
+    known = card.attributes
+    bandwidth = 2e3 * known["MemoryClockRate"] * known["GlobalMemoryBusWidth"] / 8
+    each = (
+        64 if card.compute_capability in ("70", "72", "75", "80") else 128
+    )  # multipliers of a multiprocessor
+    return bandwidth, 2e3 * known["ClockRate"] * known["MultiProcessorCount"] * each
 
-    def seconds(call: Callable[[], None], times: int = 50) -> float:
-        """Median over some runs of a captured loop."""
-        cupy.cuda.Device().synchronize()  # the arrays were filled on another stream
-        stream = cupy.cuda.Stream(non_blocking=True)
-        with stream:
-            call()
-            stream.synchronize()
-            stream.begin_capture()
-            for _ in range(times):
-                call()
-            graph = stream.end_capture()
-            found = []
-            for _ in range(7):
-                start, stop = cupy.cuda.Event(), cupy.cuda.Event()
-                start.record(stream)
-                graph.launch(stream)
-                stop.record(stream)
-                stop.synchronize()
-                found.append(cupy.cuda.get_elapsed_time(start, stop) / 1e3 / times)
-        return float(np.median(found))
 
-    said = []
-    for rows, inputs, outputs in ((64, 64, 64), (64, 512, 784), (256, 1024, 1024)):
-        x, w, y = (cupy.ones(s, np.float32) for s in ((rows, inputs), (inputs, outputs), (rows, outputs)))
-        b, dw = cupy.ones(outputs, np.float32), cupy.ones((inputs, outputs), np.float32)
-        dx = cupy.ones((rows, inputs), np.float32)
-        calls = {
-            "y": lambda x=x, w=w, b=b, y=y: fk.dense_forward(x, w, b, fk.RELU, 0.0, y),
-            "dx": lambda y=y, w=w, x=x, dx=dx: fk.dense_backward_rows(y, w, x, fk.RELU, 0.0, dx),
-            "dw": lambda x=x, y=y, dw=dw, b=b: fk.dense_backward_weights(x, y, dw, b, 0),
-        }
-        for name, call in calls.items():
-            took = seconds(call)
-            rate = 2 * rows * inputs * outputs / took / 1e12
-            label = f"{name} {rows}x{inputs}x{outputs}"
-            results.rows.append(
-                Row.of("gpu TFLOP/s", label, OURS, Summary(*[rate] * 3), 7, threads=1, unit="TFLOP/s")
-            )
-            said.append(f"{label} {rate:.2f} TFLOP/s")
-    for count in (4_872, 560_000, 1_966_864):
-        p, g, m, v = (cupy.ones(count, np.float32) for _ in range(4))
-        rate, updates = cupy.full(1, 1e-9, np.float32), cupy.ones(1, np.int64)
-        took = seconds(lambda a=(p, g, m, v, rate, updates): fk.adam(*a, 0.5, 0.999, 1e-7))
-        reached = 28 * count / took / 1e9
-        results.rows.append(
-            Row.of("gpu GB/s", f"adam {count}", OURS, Summary(*[reached] * 3), 7, threads=1, unit="GB/s")
-        )
-        said.append(f"adam {count} {reached:.0f} GB/s")
-    return "; ".join(said)
+def seconds_of(op: Callable[..., None], values: dict[str, Any], times: int = 50) -> float:
+    """Median over some launches of a graph of so many calls, by the card's own clock; repeated on the same arrays."""
+    import cupy
+
+    from fastgan_kernels import cuda
+
+    there = [cuda.to_device(each) if isinstance(each, np.ndarray) else each for each in values.values()]
+    cupy.cuda.Device().synchronize()  # the arrays were filled on another stream
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        op(*there)
+        stream.synchronize()
+        stream.begin_capture()
+        for _ in range(times):
+            op(*there)
+        graph = stream.end_capture()
+        found = []
+        for _ in range(7):
+            start, stop = cupy.cuda.Event(), cupy.cuda.Event()
+            start.record(stream)
+            graph.launch(stream)
+            stop.record(stream)
+            stop.synchronize()
+            found.append(cupy.cuda.get_elapsed_time(start, stop) / 1e3 / times)
+    return float(np.median(found))
 
 
 def steps(results: Results) -> str:

@@ -13,6 +13,7 @@ from bench import floor, ops, report, rounds
 from bench.problem import ROLES, make_problem, read_problem
 from bench.results import FOLDER, Results, Row, Stored, newest
 from bench.sizes import STEPS, Size
+from fastgan.cuda_probe import look
 
 ROOT = Path(__file__).parents[1]
 
@@ -249,3 +250,15 @@ def test_the_numbers_in_the_readme_are_those_of_a_run():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = text.partition(report.MARKS[0])[2].partition(report.MARKS[1])[0]
     assert table in [report.section(Stored.read(path)) for path in FOLDER.glob("*.json")]
+
+
+def test_the_gpu_check_knows_the_ops_and_says_what_it_lacks(capsys, monkeypatch):
+    from bench import gpu_check
+
+    assert gpu_check.PRODUCTS.keys() <= ops.OPS.keys()
+    assert all(name.partition(" of the ")[0] in ops.OPS for name in gpu_check.SHOWN)
+    monkeypatch.setattr("sys.argv", ["gpu_check.py"])
+    if look().device:
+        pytest.skip("a card is here, which the check itself is for")
+    with pytest.raises(SystemExit, match=r"^gpu-check needs a GPU: [^\n]+$"):
+        gpu_check.main()
