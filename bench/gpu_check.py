@@ -173,7 +173,7 @@ def kernels(results: Results) -> str:
 
 
 def peaks() -> tuple[float, float]:
-    """Bytes and float32 operations a second that the card could do, from the clocks and widths that its driver tells."""
+    """Bytes and float32 operations a second that the card could do, from clocks and widths that its driver tells."""
     import cupy
 
     card = cupy.cuda.Device()
