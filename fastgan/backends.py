@@ -116,7 +116,7 @@ def choose_backend(name: str, threads: int, captured: bool = True) -> Backend:
         return Backend(f"numpy ({np.__version__}, {_counted(threads or 1)})", perform, threads)
     import numba
 
-    reason = f" - no cuda: {problem}" if name == "auto" else ""
+    reason = f" - {_why_not(problem)}" if name == "auto" else ""
     cores = available_cores()
     description = f"cpu (numba {numba.__version__}, {_counted(min(threads or cores, cores))}){reason}"
     return CompiledBackend(description, _compiled_perform(), threads)
@@ -124,6 +124,13 @@ def choose_backend(name: str, threads: int, captured: bool = True) -> Backend:
 
 def _counted(threads: int) -> str:
     return f"{threads} thread{'s' * (threads != 1)}"
+
+
+def _why_not(problem: str) -> str:
+    """Why "auto" has no CUDA: in three words where no driver is loaded, for then nobody misses it."""
+    from fastgan.cuda_probe import look
+
+    return f"no cuda: {problem}" if look().loaded else "no CUDA device"
 
 
 def cuda_problem() -> str:

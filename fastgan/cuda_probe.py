@@ -16,6 +16,9 @@ LEAST_CAPABILITY = (7, 0)
 INSTALL = "pip install 'fastgan[cuda12]', or fastgan[cuda13] for a driver of CUDA 13"
 
 
+NO_DRIVER = "no NVIDIA driver is loaded (nvidia-smi should list a card)"
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a look found; empty where it got no further.
@@ -23,6 +26,7 @@ class Facts:
     Parameters
     ----------
     missing : packages that are not installed
+    loaded : the driver's library is there
     simulated : Numba runs kernels as Python threads
     driver, runtime : CUDA versions, such as 12.8, of the driver and of what CuPy was built for
     error : why the driver, CuPy or Numba refuses
@@ -31,6 +35,7 @@ class Facts:
     """
 
     missing: tuple[str, ...] = ()
+    loaded: bool = False
     simulated: bool = False
     driver: str = ""
     runtime: str = ""
@@ -49,12 +54,13 @@ def look() -> Facts:
         for package, module in (("cupy-cuda12x", "cupy"), ("numba-cuda", "numba_cuda"))
         if importlib.util.find_spec(module) is None
     )
+    loaded = _driver_is_there()
     if missing:
-        return Facts(missing)
+        return Facts(missing, loaded)
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
     if simulated:
         return Facts(simulated=True)
-    if not _driver_is_there():  # before the imports below, which take a second
+    if not loaded:  # before the imports below, which take a second
         return Facts()
     driver = runtime = ""
     try:
@@ -69,10 +75,11 @@ def look() -> Facts:
         count = cupy.cuda.runtime.getDeviceCount()
         if not count or not cuda.is_available():
             error = "" if not count else f"Numba finds no CUDA: {cuda.cuda_error() or 'no libNVVM'}"
-            return Facts(driver=driver, runtime=runtime, error=error, versions=versions)
+            return Facts((), loaded, driver=driver, runtime=runtime, error=error, versions=versions)
         device = cupy.cuda.Device()
         properties = cupy.cuda.runtime.getDeviceProperties(device.id)
         return Facts(
+            loaded=loaded,
             driver=driver,
             runtime=runtime,
             device=properties["name"].decode(),
@@ -83,7 +90,7 @@ def look() -> Facts:
     except (
         Exception
     ) as error:  # a broken installation can raise anything, ImportError and RuntimeError among it
-        return Facts(driver=driver, runtime=runtime, error=f"{type(error).__name__}: {error}")
+        return Facts((), loaded, driver=driver, runtime=runtime, error=f"{type(error).__name__}: {error}")
 
 
 def _driver_is_there() -> bool:
@@ -102,11 +109,15 @@ def _version(number: int) -> str:
 
 def explain(facts: Facts) -> str:
     """Why CUDA cannot be used and what to do, in a line; nothing where it can."""
-    if facts.missing:
-        are = "is" if len(facts.missing) == 1 else "are"
-        return f"{' and '.join(facts.missing)} {are} not installed ({INSTALL})"
     if facts.simulated:
         return "Numba only simulates CUDA (NUMBA_ENABLE_CUDASIM is set; unset it)"
+    no_driver = "" if facts.loaded else NO_DRIVER
+    if facts.missing:
+        are = "is" if len(facts.missing) == 1 else "are"
+        not_there = f"{' and '.join(facts.missing)} {are} not installed ({INSTALL})"
+        return f"{no_driver}, and {not_there}" if no_driver else not_there
+    if no_driver:
+        return no_driver
     if facts.driver and facts.runtime and _number(facts.driver) < _number(facts.runtime)[:1]:
         return (
             f"the NVIDIA driver is for CUDA {facts.driver} but CuPy for CUDA {facts.runtime} "
@@ -116,7 +127,7 @@ def explain(facts: Facts) -> str:
         if facts.error and not facts.driver:
             return f"CuPy or numba-cuda does not start: {_one_line(facts.error)} ({INSTALL})"
         if not facts.driver:
-            return "no NVIDIA driver is loaded (nvidia-smi should list a card)"
+            return NO_DRIVER
         return f"no NVIDIA card can be used (nvidia-smi should list one): {_one_line(facts.error) or 'none is there'}"
     if facts.capability < LEAST_CAPABILITY:
         found, least = ("{}.{}".format(*each) for each in (facts.capability, LEAST_CAPABILITY))

@@ -12,6 +12,7 @@ from fastgan.cuda_probe import Facts, describe, explain, look
 from .commands import mistake, process
 
 CARD = Facts(
+    loaded=True,
     driver="12.8",
     runtime="12.9",
     device="NVIDIA H100 80GB HBM3",
@@ -35,9 +36,11 @@ def test_a_usable_card_is_described():
         (Facts(missing=("cupy-cuda12x", "numba-cuda")), "cupy-cuda12x and numba-cuda are not installed"),
         (Facts(simulated=True), "only simulates CUDA (NUMBA_ENABLE_CUDASIM is set; unset it)"),
         (
-            Facts(error="ImportError: no libnvrtc"),
+            Facts(loaded=True, error="ImportError: no libnvrtc"),
             "CuPy or numba-cuda does not start: ImportError: no libnvrtc",
         ),
+        (Facts(missing=("numba-cuda",), loaded=True), "numba-cuda is not installed (pip install"),
+        (Facts(missing=("numba-cuda",)), "list a card), and numba-cuda is not installed (pip install"),
         (Facts(), "no NVIDIA driver is loaded (nvidia-smi should list a card)"),
         (
             replace(CARD, driver="12.8", runtime="13.0", device=""),
