@@ -13,7 +13,7 @@ from bench.rounds import OURS, Summary, Worker, by_turns, check_idle, estimate, 
 from bench.sizes import FASHION, FASHION_L, GRID2, SEQ8
 from fastgan.backends import available_cores
 
-PEERS = (OURS, "torch eager", "jax scan")
+PEERS = (OURS, "torch eager", "torch.compile", "jax jit", "jax scan", "keras", "keras jax")
 ROUNDS, SECONDS = 5, 0.15
 """Fewer and shorter than for the table of whole steps: there are many points."""
 
