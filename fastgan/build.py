@@ -15,10 +15,11 @@ from fastgan.networks import (
     initialise,
     share_out,
 )
+from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import Settings
 from fastgan.step import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
-from fastgan_kernels import ROLES, key_of
+from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
 _INITIAL_WEIGHTS = 0x1417
@@ -76,7 +77,13 @@ def build_discriminator(
         max_rows=max_rows,
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
+        curved=settings.gradient_penalty != "none" and is_smooth(settings),
     )
+
+
+def is_smooth(settings: Settings) -> bool:
+    """Whether the discriminator's activations have a second derivative."""
+    return ACTIVATIONS[settings.discriminator_activation] in (TANH, SIGMOID)
 
 
 def roles_of(loss: str, label_smoothing: float) -> Roles:
@@ -85,12 +92,30 @@ def roles_of(loss: str, label_smoothing: float) -> Roles:
     return Roles(real._replace(target=real.target * (1 - label_smoothing)), fake, generator)
 
 
+def penalty_of(settings: Settings) -> Penalty:
+    """Constants of the gradient penalty: WGAN-GP's is lambda (|g| - 1)^2, R1's and R2's gamma / 2 |g|^2."""
+    mixed = settings.gradient_penalty == "wgan-gp"
+    return Penalty(
+        centre=float(mixed),
+        one_sided=settings.penalty_one_sided,
+        weight=settings.penalty_weight * (1 if mixed else 0.5),
+        every=settings.penalty_every,
+        mixed=mixed,
+        smooth=is_smooth(settings),
+    )
+
+
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
     """Allocate both players and every buffer of a step, with initial weights drawn from the seed."""
     joint = settings.update == "joint"
     batch = settings.batch_size
     real_rows = batch if joint else batch // 2
-    discriminator_rows = 2 * real_rows  # real and fake ones together, or a batch for the generator
+    kind, smooth = settings.gradient_penalty, is_smooth(settings)
+    real_half, fake_half, halves = lay_out(kind, joint=joint, smooth=smooth)
+    lone_real, lone_fake, lone_halves = lay_out(kind, joint=False, smooth=smooth)
+    most = max(halves, lone_halves)
+    # A loop of the caller's may give a whole batch as one half.
+    discriminator_rows = most * batch if most > 2 else 2 * real_rows
     labelled = n_classes > 0
     generator = build_generator(settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch)
     discriminator = build_discriminator(
@@ -104,14 +129,20 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         generator=generator,
         discriminator=discriminator,
         roles=roles_of(settings.loss, settings.label_smoothing),
+        penalty=penalty_of(settings),
+        real_half=real_half,
+        fake_half=fake_half,
+        lone_real=lone_real,
+        lone_fake=lone_fake,
         team=alone(),
         duet=alone(),
         latent=aligned(batch * settings.latent_dim).reshape(batch, settings.latent_dim),
         latent_labels=np.zeros(batch if labelled else 0, np.int64),
         real=aligned(discriminator_rows * width).reshape(discriminator_rows, width),
         real_labels=np.zeros(discriminator_rows if labelled else 0, np.int64),
-        indices=np.zeros(discriminator_rows, np.int64),
-        losses=np.zeros((3, discriminator_rows), np.float32),
+        indices=np.zeros(2 * real_rows, np.int64),
+        mixing=aligned(batch if kind == "wgan-gp" else 0),
+        losses=np.zeros((5, 2 * batch), np.float32),
         scale=np.ascontiguousarray(spec.scale, np.float32),
         shift=np.ascontiguousarray(spec.shift, np.float32),
         key=key_of(settings.seed),
@@ -141,6 +172,7 @@ def build_team(gan: Gan, threads: int) -> list[Gan]:
             team=team,
             latent=aligned(gan.latent.size).reshape(gan.latent.shape),
             latent_labels=gan.latent_labels.copy(),
+            mixing=aligned(gan.mixing.size),
             clock=gan.clock if team.rank == 0 else gan.clock.copy(),
         )
         for team, of_generator, of_discriminator in zip(team_of(threads), *blocks, strict=True)

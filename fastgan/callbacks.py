@@ -31,7 +31,7 @@ class Callback:
         return NEVER
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
-        """Called after steps `first` to ``first + k``, with their statistics (k, 9)."""
+        """Called after steps `first` to ``first + k``, with their statistics (k, 11)."""
 
     def finish(self, trainer: Trainer) -> None:
         """Called after the last step, also when stopped early."""

@@ -12,13 +12,11 @@ from fastgan.networks import (
     ADAM,
     Network,
     Optimiser,
-    backward,
     build_network,
-    forward,
     initialise,
     last_delta,
-    update,
 )
+from fastgan.passes import backward, forward, update
 from fastgan_kernels import softmax_cross_entropy
 
 HIDDEN = 256

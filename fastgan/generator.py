@@ -12,7 +12,7 @@ from fastgan.build import build_generator
 from fastgan.data.dataset import DataSpec
 from fastgan.data.labels import describe, labels_to_classes
 from fastgan.errors import UserError
-from fastgan.networks import forward
+from fastgan.passes import forward
 from fastgan.settings import Settings
 from fastgan.step import STREAMS
 from fastgan_kernels import integers, key_of, normal, uniform

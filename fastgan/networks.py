@@ -10,24 +10,7 @@ import numpy as np
 from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
-from fastgan_kernels import (
-    ACTIVATIONS,
-    LEAKY_RELU,
-    LINEAR,
-    RELU,
-    activation_backward,
-    adam,
-    begin_update,
-    conditional_backward_weights,
-    conditional_forward,
-    dense_backward_rows,
-    dense_backward_weights,
-    dense_forward,
-    grouped_softmax,
-    grouped_softmax_backward,
-    rmsprop,
-    sgd,
-)
+from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, RELU
 
 ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
@@ -66,6 +49,7 @@ class Network(NamedTuple):
         units of all layers before it, which places its activations in the arena
     params, grads, mean, square : (n,) float32: parameters, gradients, optimiser moments (momentum's velocity is mean)
     outputs, deltas : (max_rows * units,) float32: each layer's outputs, and the loss's gradient there
+    curvature : the same size, or 0: what a penalty on a smooth network's slope adds to the deltas
     blocks : (blocks, 7) int64: the parameters that one thread updates, as all do in the network of a single thread
     rate : (1,) float32, learning rate of the newest update
     updates : (1,) int64, updates made
@@ -80,6 +64,7 @@ class Network(NamedTuple):
     square: np.ndarray
     outputs: np.ndarray
     deltas: np.ndarray
+    curvature: np.ndarray
     blocks: np.ndarray
     rate: np.ndarray
     updates: np.ndarray
@@ -109,6 +94,7 @@ def build_network(
     slope: float,
     optimiser: Optimiser,
     softmax_group: int = 0,
+    curved: bool = False,
 ) -> Network:
     """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs."""
     rows = []
@@ -128,6 +114,7 @@ def build_network(
         square=aligned(offset),
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
+        curvature=aligned(max_rows * units if curved else 0),
         blocks=share_out(layers, 1)[0],
         rate=np.zeros(1, np.float32),
         updates=np.zeros(1, np.int64),
@@ -209,111 +196,3 @@ def last_delta(net, rows, first=0):
 def last_output(net, rows):
     """What the network made of `rows` rows: (rows, outputs)."""
     return layer_rows(net, net.outputs, len(net.layers) - 1, rows)
-
-
-@part
-def forward(net, x, labels, first=0):
-    """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output.
-
-    The arena's rows from `first` on are written.
-    """
-    rows = x.shape[0]
-    source = x
-    for layer in range(len(net.layers)):
-        w, b = weights(net, net.params, layer)
-        activation = net.layers[layer, ACTIVATION]
-        y = layer_rows(net, net.outputs, layer, rows, first)
-        if layer == 0 and labels.size > 0:
-            conditional_forward(x, labels, w, b, activation, net.slope, y)
-        else:
-            dense_forward(source, w, b, activation, net.slope, y)
-        source = y
-    if net.softmax_group > 0:
-        grouped_softmax(source, net.softmax_group)
-    return source
-
-
-@part
-def backward(net, x, labels, learn, dx):
-    """Gradients from the output's delta down: of the parameters if `learn`, of x into `dx` unless that is size 0."""
-    backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx)
-    if learn:
-        for block in net.blocks:
-            gradient(net, block, x, labels)
-
-
-@part
-def backward_rows(net, rows, first, dx):
-    """Carry the output's delta of some rows down through the layers, and into dx (rows, inputs) unless size 0."""
-    last = len(net.layers) - 1
-    y, dz = layer_rows(net, net.outputs, last, rows, first), layer_rows(net, net.deltas, last, rows, first)
-    if net.softmax_group > 0:
-        grouped_softmax_backward(y, dz, net.softmax_group)
-    activation_backward(y, dz, net.layers[last, ACTIVATION], net.slope)
-    for layer in range(last, 0, -1):
-        w, _ = weights(net, net.params, layer)
-        below = layer_rows(net, net.outputs, layer - 1, rows, first)
-        dbelow = layer_rows(net, net.deltas, layer - 1, rows, first)
-        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
-        dz = dbelow
-    if dx.size > 0:
-        w, _ = weights(net, net.params, 0)
-        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
-
-
-@part
-def gradient(net, block, x, labels):
-    """Gradient of one block of parameters, over all rows of x, whose deltas have been carried down."""
-    rows, layer, first = len(x), block[LAYER], block[FIRST]
-    outputs = net.layers[layer, OUTPUTS]
-    end = block[START] + block[COUNT] * outputs
-    dw = net.grads[block[START] : end].reshape((block[COUNT], outputs))
-    db = net.grads[end : block[STOP]]
-    dz = layer_rows(net, net.deltas, layer, rows)
-    if layer > 0:
-        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, db, first)
-    elif labels.size > 0:
-        conditional_backward_weights(x, labels, dz, dw, db, first)
-    else:
-        dense_backward_weights(x, dz, dw, db, first)
-
-
-@part
-def learn(net, x, labels, step):
-    """Update this thread's parameters: the gradient over all rows of x, then the optimiser, block by block."""
-    begin(net, step)
-    for block in net.blocks:
-        gradient(net, block, x, labels)
-        optimise(net, block[MOVE_START], block[MOVE_STOP])
-
-
-@part
-def update(net, step):
-    """One step of the network's optimiser along its gradients."""
-    begin(net, step)
-    optimise(net, 0, len(net.params))
-
-
-@part
-def begin(net, step):
-    """Count an update and set its learning rate."""
-    rule = net.optimiser
-    begin_update(net.rate, net.updates, step, rule.initial_rate, rule.decay_start, rule.decay_steps)
-
-
-@part
-def optimise(net, start, stop):
-    """Move the parameters from `start` to `stop` along their gradients."""
-    rule = net.optimiser
-    params, grads, mean, square = (
-        net.params[start:stop],
-        net.grads[start:stop],
-        net.mean[start:stop],
-        net.square[start:stop],
-    )
-    if rule.code == ADAM:
-        adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
-    elif rule.code == SGD:
-        sgd(params, grads, mean, net.rate, rule.momentum)
-    else:
-        rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)

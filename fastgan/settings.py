@@ -12,6 +12,7 @@ from typing import Any
 from fastgan.errors import UserError, nearest
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
+PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
@@ -68,7 +69,7 @@ class Settings:
     loss: str = knob(
         "training",
         "bce",
-        "adversarial loss; wasserstein has no bound on the critic's slope yet, so it may swing",
+        "adversarial loss; wasserstein needs a bound on the critic's slope: gradient_penalty = 'wgan-gp'",
         choices=LOSSES,
     )
     update: str = knob(
@@ -87,6 +88,19 @@ class Settings:
         "shuffle",
         "every row once a pass, or rows drawn with replacement",
         choices=("shuffle", "replacement"),
+    )
+
+    gradient_penalty: str = knob(
+        "training",
+        "none",
+        "on the discriminator's slope: its distance from 1 between real and fake rows (wgan-gp), or its square on "
+        "real rows (r1), on fake ones (r2) or on both",
+        choices=PENALTIES,
+    )
+    penalty_weight: float = knob("training", 10.0, "lambda of wgan-gp, gamma of r1 and r2", above=0.0)
+    penalty_one_sided: bool = knob("training", False, "wgan-gp: penalise slopes above 1 alone")
+    penalty_every: int = knob(
+        "training", 1, "steps from one penalty to the next; it then weighs as many times as much", least=1
     )
 
     optimiser: str = knob("optimiser", "adam", "of both players", choices=OPTIMISERS)
@@ -134,6 +148,11 @@ class Settings:
             raise UserError(
                 f"label_smoothing is {self.label_smoothing} but {self.loss} has no target to smooth; "
                 "set it to 0"
+            )
+        if self.penalty_one_sided and self.gradient_penalty != "wgan-gp":
+            raise UserError(
+                f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
+                "side; give gradient_penalty = 'wgan-gp' or set it to false"
             )
         if self.update == "separate" and self.batch_size % 2:
             raise UserError(

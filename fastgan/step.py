@@ -17,12 +17,15 @@ import numpy as np
 
 from fastgan.by_reference import by_reference
 from fastgan.compiled import part
-from fastgan.networks import Network, backward_rows, forward, last_delta, last_output, learn
+from fastgan.networks import Network, last_delta, last_output
+from fastgan.passes import backward_rows, forward, learn
+from fastgan.penalties import Half, Penalty, penalise
 from fastgan.team import Team, meet, share
 from fastgan_kernels import (
     acgan_head_rows,
     copy,
     count_step,
+    due,
     gather_labels,
     gather_rows,
     integers,
@@ -34,8 +37,8 @@ from fastgan_kernels import (
     uniform,
 )
 
-# Columns of the per-step statistics: for the discriminator on real rows, on fake rows (in its last critic step), and
-# for the generator.
+# Columns of the per-step statistics: for the discriminator on real rows, on fake rows (in its last critic step), for
+# the generator, and of the discriminator's penalty: its mean, and the mean length of its slopes.
 STATISTICS = (
     "d_loss_real",
     "d_real",
@@ -46,6 +49,8 @@ STATISTICS = (
     "g_loss",
     "g_fake",
     "g_class",
+    "d_penalty",
+    "d_slope",
 )
 
 # What `perform` can do: steps over a data set, or the parts of a step on a batch of the caller's.
@@ -59,7 +64,7 @@ STATISTICS = (
 ) = range(6)
 
 # Streams of random numbers within one step: each critic step has STREAMS of its own, then the generator.
-ROWS, LATENT, LABELS = range(3)
+ROWS, LATENT, LABELS, MIXING = range(4)
 STREAMS = 4
 
 
@@ -86,14 +91,17 @@ class Gan(NamedTuple):
     ----------
     team : this thread's place among those that share the rows; clock and latent vectors are each thread's own
     duet : this thread's place, if each of two threads plays one player
+    real_half, fake_half : where the halves of the discriminator's batch lie in `real` and in its arena
+    lone_real, lone_fake : the same where one of them is learnt from alone, in a loop of the caller's
     latent : (batch, latent_dim) float32; latent_labels : (batch,) int64, or (0,) without classes
-    real : (2 real_rows, width) float32, gathered rows; fake rows that are kept follow
-    real_labels : (2 real_rows,) int64, theirs, or (0,)
+    real : (rows, width) float32, gathered rows; fake rows that are kept, and a penalty's rows, as the halves say
+    real_labels : (rows,) int64, theirs, or (0,)
     indices : (2 real_rows,) int64, the rows drawn
-    losses : (3, 2 real_rows) float32, each row's adversarial loss, score and class loss
+    mixing : (batch,) float32, where a penalty mixes real and fake rows, or (0,)
+    losses : (5, 2 real_rows) float32, each row's adversarial loss, score and class loss, penalty and slope
     scale, shift : (columns,) float32 of the data
     key : (2,) uint32; clock : (1,) int64, training steps made, or parts of one in a loop of the caller's
-    ring : (steps, 9) float32, statistics of the newest steps where a step is captured, else of size 0
+    ring : (steps, 11) float32, statistics of the newest steps where a step is captured, else of size 0
     vocabulary : tokens' one-hot width, 0 for numbers
     real_rows : real rows of one critic step
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
@@ -102,6 +110,11 @@ class Gan(NamedTuple):
     generator: Network
     discriminator: Network
     roles: Roles
+    penalty: Penalty
+    real_half: Half
+    fake_half: Half
+    lone_real: Half
+    lone_fake: Half
     team: Team
     duet: Team
     latent: np.ndarray
@@ -109,6 +122,7 @@ class Gan(NamedTuple):
     real: np.ndarray
     real_labels: np.ndarray
     indices: np.ndarray
+    mixing: np.ndarray
     losses: np.ndarray
     scale: np.ndarray
     shift: np.ndarray
@@ -135,7 +149,7 @@ def entry(action, gan, data, labels, statistics):
 
 @part
 def perform(action, gan, data, labels, statistics):
-    """Run an action, TRAIN or a part of a step, once for each row of statistics (k, 9).
+    """Run an action, TRAIN or a part of a step, once for each row of statistics (k, 11).
 
     Data (rows, columns) and labels (rows,) or (0,) are the whole data set for TRAIN, and one batch in data units
     otherwise; a batch of no rows stands for the generator's own. A duet can TRAIN alone.
@@ -147,18 +161,19 @@ def perform(action, gan, data, labels, statistics):
         elif action == TRAIN_GENERATOR:
             train_generator(gan, statistics[k])
         elif action == TRAIN_DISCRIMINATOR_FAKE and len(data) == 0:
-            x, y = generate(gan, gan.real_rows, 0)
-            discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
+            x, y = kept_fakes(gan, gan.lone_fake, gan.real_rows, 0)
+            update_half(gan, gan.lone_fake, x, y, gan.roles.fake, 0, statistics[k][3:6], statistics[k][9:])
         else:
-            x, y = gather_batch(gan, data, labels, len(data))
+            half = gan.lone_fake if action == TRAIN_DISCRIMINATOR_FAKE else gan.lone_real
+            x, y = gather_batch(gan, data, labels, half, len(data))
             if action == TRAIN_DISCRIMINATOR_REAL:
-                discriminator_update(gan, x, y, gan.roles.real, statistics[k][0:3])
+                update_half(gan, half, x, y, gan.roles.real, 0, statistics[k][0:3], statistics[k][9:])
             elif action == TRAIN_DISCRIMINATOR_FAKE:
-                discriminator_update(gan, x, y, gan.roles.fake, statistics[k][3:6])
+                update_half(gan, half, x, y, gan.roles.fake, 0, statistics[k][3:6], statistics[k][9:])
             else:
-                fake, fake_labels = kept_fakes(gan, len(x), 0)
+                fake, fake_labels = kept_fakes(gan, gan.fake_half, len(x), 0)
                 learn_real(gan, x, y, statistics[k])
-                learn_fake(gan, fake, fake_labels, statistics[k])
+                learn_fake(gan, fake, fake_labels, 0, statistics[k])
                 if action == TRAIN_ON_BATCH:
                     train_generator(gan, statistics[k])
         count_step(gan.clock, statistics[k], gan.ring)
@@ -167,20 +182,20 @@ def perform(action, gan, data, labels, statistics):
 
 @part
 def train_step(gan, data, labels, statistics):
-    """One step of both players; writes its (9,) statistics."""
+    """One step of both players; writes its (11,) statistics."""
     alone = gan.duet.size == 1
     discriminator, generator = alone or gan.duet.rank == 0, alone or gan.duet.rank == 1
     rows = gan.real_rows
-    fake, fake_labels = gan.real[rows:], gan.real_labels[rows:]
+    fake, fake_labels = rows_of(gan, gan.fake_half, rows)
     for critic_step in range(gan.n_critic):
         if generator:
-            fake, fake_labels = kept_fakes(gan, rows, critic_step * STREAMS)
+            fake, fake_labels = kept_fakes(gan, gan.fake_half, rows, critic_step * STREAMS)
         if discriminator:
             x, y = real_batch(gan, data, labels, critic_step)
             learn_real(gan, x, y, statistics)
         meet(gan.duet)
         if discriminator:
-            learn_fake(gan, fake, fake_labels, statistics)
+            learn_fake(gan, fake, fake_labels, critic_step * STREAMS, statistics)
         if generator and critic_step == gan.n_critic - 1:
             generate(gan, len(gan.latent), gan.n_critic * STREAMS)
         meet(gan.duet)
@@ -193,28 +208,36 @@ def train_step(gan, data, labels, statistics):
 def learn_real(gan, x, y, statistics):
     """The discriminator's update on real rows x (rows, width) with labels y (rows,) or (0,), or its first half."""
     if gan.joint:
-        judge(gan, gan.team, x, y, gan.roles.real, 0, x[:0], statistics[0:3])
+        judge_half(gan, gan.real_half, x, y, gan.roles.real, 0, statistics[0:3], statistics[9:])
     else:
-        discriminator_update(gan, x, y, gan.roles.real, statistics[0:3])
+        update_half(gan, gan.real_half, x, y, gan.roles.real, 0, statistics[0:3], statistics[9:])
 
 
 @part
-def learn_fake(gan, x, y, statistics):
+def learn_fake(gan, x, y, streams, statistics):
     """The discriminator's update on as many fake rows, or on the sum of both losses."""
-    if gan.joint:
-        rows = len(x)
-        judge(gan, gan.team, x, y, gan.roles.fake, rows, x[:0], statistics[3:6])
-        learn(gan.discriminator, gan.real[: 2 * rows], y[:0], gan.clock)
-        meet(gan.team)
-    else:
-        discriminator_update(gan, x, y, gan.roles.fake, statistics[3:6])
+    update_half(gan, gan.fake_half, x, y, gan.roles.fake, streams, statistics[3:6], statistics[9:])
 
 
 @part
-def discriminator_update(gan, x, y, role, statistics):
-    """Update the discriminator on rows x that are all real or all fake."""
-    judge(gan, gan.team, x, y, role, 0, x[:0], statistics)
-    learn(gan.discriminator, x, y[:0], gan.clock)
+def judge_half(gan, half, x, y, role, streams, statistics, penalty):
+    """A role's losses on the rows x of a half, its penalty if it has one, and their gradients at each row."""
+    judge(gan, gan.team, x, y, role, half.place * len(x), x[:0], statistics)
+    if half.tangents > 0 and due(gan.clock, gan.penalty.every):
+        penalise(gan, half, len(x), streams + MIXING, penalty)
+
+
+@part
+def update_half(gan, half, x, y, role, streams, statistics, penalty):
+    """Judge a half, and update the discriminator on it and on what was judged before it for the same update."""
+    judge_half(gan, half, x, y, role, streams, statistics, penalty)
+    net, rows, start = gan.discriminator, len(x), half.start * len(x)
+    if half.stop > half.plain and due(gan.clock, gan.penalty.every):
+        learn(net, gan.real[start : start + half.stop * rows], y[:0], half.biased * rows, gan.clock)
+    elif half.plain > 1:
+        learn(net, gan.real[start : start + half.plain * rows], y[:0], half.plain * rows, gan.clock)
+    else:
+        learn(net, x, y[:0], rows, gan.clock)
     meet(gan.team)
 
 
@@ -242,7 +265,7 @@ def generator_update(gan):
     first, stop = share(len(gan.latent), gan.team)
     backward_rows(g, stop - first, first, gan.latent[:0])
     meet(gan.team)
-    learn(g, gan.latent, gan.latent_labels, gan.clock)
+    learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.clock)
     meet(gan.team)
 
 
@@ -257,26 +280,34 @@ def judge(gan, team, x, labels, role, place, dx, statistics):
     first, stop = share(len(x), team)
     rows, at = stop - first, place + first
     logits = forward(net, x[first:stop], labels[:0], at)
-    delta, losses = last_delta(net, rows, at), gan.losses[:, at : at + rows]
+    delta, losses = last_delta(net, rows, at), gan.losses[:3, at : at + rows]
     acgan_head_rows(logits, labels[first:stop], role.code, role.target, role.sign, len(x), delta, losses)
     backward_rows(net, rows, at, dx[first:stop])
     meet(team)
     if team.rank == 0:
-        mean_rows(gan.losses[:, place : place + len(x)], statistics)
+        mean_rows(gan.losses[:3, place : place + len(x)], statistics)
 
 
 @part
-def kept_fakes(gan, rows, streams):
+def kept_fakes(gan, half, rows, streams):
     """Fake rows and their labels as `generate` makes them, where the generator does not overwrite them."""
     fake, labels = generate(gan, rows, streams)
-    if gan.joint or gan.duet.size > 1:
+    if half.place > 0 or half.tangents > 0 or gan.duet.size > 1:
         first, stop = share(rows, gan.team)
-        copy(fake[first:stop], gan.real[rows + first : rows + stop])
-        fake = gan.real[rows : 2 * rows]
+        kept, kept_labels = rows_of(gan, half, rows)
+        copy(fake[first:stop], kept[first:stop])
+        fake = kept
         if gan.n_classes > 0:
-            copy(labels[first:stop], gan.real_labels[rows + first : rows + stop])
-            labels = gan.real_labels[rows : 2 * rows]
+            copy(labels[first:stop], kept_labels[first:stop])
+            labels = kept_labels
     return fake, labels
+
+
+@part
+def rows_of(gan, half, rows):
+    """Where the rows of a half lie: (rows, width), and their labels (rows,) or (0,)."""
+    first = (half.start + half.place) * rows
+    return gan.real[first : first + rows], gan.real_labels[first : first + rows]
 
 
 @part
@@ -299,7 +330,7 @@ def generate(gan, rows, streams):
 def real_batch(gan, data, labels, critic_step):
     """The real rows of one critic step, in network units (rows, width), and their labels (rows,) or (0,)."""
     draw_rows(gan, len(data), critic_step)
-    return gather_batch(gan, data, labels, gan.real_rows)
+    return gather_batch(gan, data, labels, gan.real_half, gan.real_rows)
 
 
 @part
@@ -317,13 +348,14 @@ def draw_rows(gan, total, critic_step):
 
 
 @part
-def gather_batch(gan, data, labels, rows):
+def gather_batch(gan, data, labels, half, rows):
     """The rows of data that the first `rows` indices name, in network units (rows, width), and their labels."""
     first, stop = share(rows, gan.team)
-    indices, x = gan.indices[first:stop], gan.real[first:stop]
+    x, y = rows_of(gan, half, rows)
+    indices = gan.indices[first:stop]
     if gan.vocabulary > 0:
-        one_hot_rows(data, indices, gan.vocabulary, x)
+        one_hot_rows(data, indices, gan.vocabulary, x[first:stop])
     else:
-        gather_rows(data, indices, gan.scale, gan.shift, x)
-    gather_labels(labels, indices, gan.real_labels[first:stop])
-    return gan.real[:rows], gan.real_labels[:rows]
+        gather_rows(data, indices, gan.scale, gan.shift, x[first:stop])
+    gather_labels(labels, indices, y[first:stop])
+    return x, y

@@ -33,10 +33,10 @@ CHUNK_SECONDS = 0.1
 
 # Columns of the statistics that an action fills, where it is only a part of a step.
 _FILLED = {
-    TRAIN_DISCRIMINATOR: slice(0, 6),
-    TRAIN_DISCRIMINATOR_REAL: slice(0, 3),
-    TRAIN_DISCRIMINATOR_FAKE: slice(3, 6),
-    TRAIN_GENERATOR: slice(6, 9),
+    TRAIN_DISCRIMINATOR: [*range(6), 9, 10],
+    TRAIN_DISCRIMINATOR_REAL: [*range(3), 9, 10],
+    TRAIN_DISCRIMINATOR_FAKE: [*range(3, 6), 9, 10],
+    TRAIN_GENERATOR: [*range(6, 9)],
 }
 
 
@@ -48,7 +48,7 @@ class Trainer:
     settings : checked here
     dataset : its labels, if any, make the GAN an AC-GAN
     own_loop : the caller gives one batch at a time, so that `dataset` may be smaller than one
-    keep_history : keep the statistics of every step, 36 bytes each
+    keep_history : keep the statistics of every step, 44 bytes each
 
     Raises
     ------
@@ -173,17 +173,23 @@ class Trainer:
         self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
 
     def perform(self, action: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Run one action of `fastgan.step` on a batch in data units; its (9,) statistics, NaN where it made none.
+        """Run one action of `fastgan.step` on a batch in data units; its (11,) statistics, NaN where it made none.
 
         x is (rows, width), at most batch_size rows, or (0, width) where the action needs none; y is (rows,) or (0,).
         """
         most = self.settings.batch_size
+        lone = action in (TRAIN_DISCRIMINATOR_REAL, TRAIN_DISCRIMINATOR_FAKE)
+        if lone and self.settings.gradient_penalty == "wgan-gp":
+            raise UserError(
+                "gradient_penalty is 'wgan-gp', which mixes real and fake rows, but this update has one kind alone; "
+                "call train_discriminator_step, or set it to 'r1' or 'r2'"
+            )
         if len(x) > most:
             raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
         self._gan.indices[: len(x)] = np.arange(len(x))
         made = np.zeros((1, len(STATISTICS)), np.float32)
         self._call(action, x, y, made)
-        filled = _FILLED.get(action, slice(None))
+        filled = _FILLED.get(action, [*range(len(STATISTICS))])
         statistics = np.full_like(made, np.nan)
         statistics[:, filled] = made[:, filled]
         self._history.append(statistics)

@@ -10,14 +10,12 @@ from fastgan.networks import (
     OPTIMISERS,
     Optimiser,
     aligned,
-    backward,
     build_network,
-    forward,
     initialise,
     last_delta,
-    update,
     weights,
 )
+from fastgan.passes import backward, forward, update
 
 RULE = Optimiser(OPTIMISERS["sgd"], 0.1, 0.5, 0.999, 0.0, 0.9, 1e-7, 0.0, 0.0)
 NO_LABELS = np.zeros(0, np.int64)

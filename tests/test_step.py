@@ -5,7 +5,7 @@ import pytest
 
 from fastgan import step
 from fastgan.build import roles_of
-from fastgan.networks import forward
+from fastgan.passes import forward
 
 
 def perform(trainer, action=step.TRAIN, steps=1, rows=None):
@@ -157,7 +157,7 @@ def test_statistics_are_the_losses_and_scores_before_each_update(make_trainer):
 def test_each_part_of_a_step_fills_its_own_columns(make_trainer, action, columns):
     trainer = make_trainer(classes=3)
     statistics = perform(trainer, action, rows=trainer.dataset.array[:8])[0]
-    filled = np.zeros(9, bool)
+    filled = np.zeros(len(step.STATISTICS), bool)
     filled[columns] = True
     assert np.all((statistics != 0) == filled)
 

@@ -1,11 +1,15 @@
 """Whole steps against PyTorch: the same weights, rows and noise give the same gradients and the same updates."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from fastgan import step
 from fastgan.networks import weights
-from fastgan.settings import LOSSES, OPTIMISERS
+from fastgan.penalties import HALVES
+from fastgan.settings import LOSSES, OPTIMISERS, PENALTIES
+from fastgan_kernels import uniform
 
 torch = pytest.importorskip("torch", reason="PyTorch, the other opinion on gradients, is not installed")
 functional = torch.nn.functional
@@ -17,6 +21,14 @@ GRADIENTS = 5e-6  # of the largest gradient: sums of some hundred rounded produc
 UPDATES = 2e-4  # of the learning rate, after five steps: an update is a quotient of gradients; 4e-5
 WEIGHTS = 1e-6  # of one, after one step of plain gradient descent: a weight's own rounding; 1e-7
 STATISTICS = 1e-6  # of one or of the value: means of values of order one; 5e-8
+
+
+HIDDEN = {
+    "relu": torch.relu,
+    "leaky_relu": lambda x: functional.leaky_relu(x, 0.2),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
 
 
 class Player:
@@ -36,7 +48,7 @@ class Player:
         for layer in range(count):
             x = x @ self.tensors[2 * layer] + self.tensors[2 * layer + 1]
             if layer < count - 1:
-                x = functional.leaky_relu(x, 0.2) if self.activation == "leaky_relu" else torch.relu(x)
+                x = HIDDEN[self.activation](x)
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
         return torch.tanh(x) if self.last == "tanh" else x
@@ -78,7 +90,7 @@ class Twin:
         gan, kind = trainer.gan, trainer.dataset.spec
         last = "tanh" if kind.bounded else "linear"
         self.g = Player(gan.generator, "relu", last, gan.n_classes, kind.vocabulary)
-        self.d = Player(gan.discriminator, "leaky_relu", "linear")
+        self.d = Player(gan.discriminator, self.settings.discriminator_activation, "linear")
         self.g_optimiser = optimiser_of(self.settings, self.g, self.settings.generator_lr)
         self.d_optimiser = optimiser_of(self.settings, self.d, self.settings.discriminator_lr)
 
@@ -100,6 +112,30 @@ class Twin:
         self.statistics += [float(each.detach()) for each in (value, score, classes)]
         return value + classes
 
+    def penalty(self, half, real, fake, critic_step):
+        """The gradient penalty of a half (0: real, 1: fake), written from the papers; autograd twice."""
+        settings, gan = self.settings, self.trainer.gan
+        if not HALVES[settings.gradient_penalty][half] or gan.clock[0] % settings.penalty_every:
+            return torch.zeros(())
+        points = (real, fake)[half].detach().clone()
+        if settings.gradient_penalty == "wgan-gp":
+            alpha = np.empty(len(points), np.float32)
+            uniform(alpha, gan.key, gan.clock, critic_step * step.STREAMS + step.MIXING)
+            alpha = torch.tensor(alpha.astype(float))[:, None]
+            points = alpha * real + (1 - alpha) * fake.detach()
+        points.requires_grad_(True)
+        (slopes,) = torch.autograd.grad(self.d(points)[:, 0].sum(), points, create_graph=True)
+        lengths = slopes.norm(dim=1)
+        if settings.gradient_penalty == "wgan-gp":
+            excess = lengths - 1
+            excess = torch.relu(excess) if settings.penalty_one_sided else excess
+            value = settings.penalty_weight * (excess**2).mean()
+        else:
+            value = settings.penalty_weight / 2 * (lengths**2).mean()
+        value = value * settings.penalty_every
+        self.slopes = [float(value.detach()), float(lengths.mean().detach())]
+        return value
+
     def d_update(self, *losses):
         self.d_optimiser.zero_grad()
         sum(losses).backward()
@@ -108,19 +144,24 @@ class Twin:
     def step(self):
         gan = self.trainer.gan
         for critic_step in range(gan.n_critic):
-            self.statistics = []
+            self.statistics, self.slopes = [], [0.0, 0.0]
             x, y = self.real(critic_step)
             fake, labels = self.fake(len(x), critic_step * step.STREAMS)
+            real_penalty, fake_penalty = (
+                partial(self.penalty, half, x, fake, critic_step) for half in (0, 1)
+            )
             if gan.joint:
-                self.d_update(self.loss("real", x, y), self.loss("fake", fake.detach(), labels))
+                real, fakes = self.loss("real", x, y), self.loss("fake", fake.detach(), labels)
+                self.d_update(real, fakes, real_penalty(), fake_penalty())
             else:
-                self.d_update(self.loss("real", x, y))
-                self.d_update(self.loss("fake", fake.detach(), labels))
+                self.d_update(self.loss("real", x, y), real_penalty())
+                self.d_update(self.loss("fake", fake.detach(), labels), fake_penalty())
         d_gradients = self.d.flat(gradients=True)
         fake, labels = self.fake(len(gan.latent), gan.n_critic * step.STREAMS)
         self.g_optimiser.zero_grad()
         self.loss("generator", fake, labels).backward()
         self.g_optimiser.step()
+        self.statistics += self.slopes
         return d_gradients
 
 
@@ -166,12 +207,43 @@ def test_gradients_of_a_whole_step(make_trainer, loss, update, kind, classes, ba
         np.testing.assert_allclose(ours.params, theirs.flat(), rtol=0, atol=WEIGHTS)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("update", ["separate", "joint"])
+@pytest.mark.parametrize("penalty", [each for each in PENALTIES if each != "none"])
+def test_gradients_of_a_penalised_step(make_trainer, penalty, update, activation, backend):
+    """Second order, against double backward; the losses' own gradients are in the sum."""
+    kind, classes = ("tokens", 3) if penalty == "wgan-gp" else ("numbers", 0)
+    trainer = make_trainer(
+        kind,
+        classes=classes,
+        update=update,
+        loss="wasserstein" if penalty == "wgan-gp" else "bce",
+        gradient_penalty=penalty,
+        penalty_weight=3.0,
+        discriminator_activation=activation,
+        discriminator=[9, 5, 6],
+        n_critic=2,
+        optimiser="sgd",
+        discriminator_lr=0.1,
+        generator_lr=0.1,
+        backend=backend,
+    )
+    twin = Twin(trainer)
+    d_gradients = twin.step()
+    statistics = run(trainer)
+    d = trainer.gan.discriminator
+    assert_gradients_equal(d.grads, d_gradients)
+    np.testing.assert_allclose(statistics, twin.statistics, rtol=1e-5, atol=STATISTICS)
+    np.testing.assert_allclose(d.params, twin.d.flat(), rtol=0, atol=2 * WEIGHTS)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("role", ["real", "fake"])
 def test_gradients_of_one_half(make_trainer, loss, role):
     trainer = make_trainer("bytes", classes=3, loss=loss)
     twin = Twin(trainer)
-    twin.statistics = []
+    twin.statistics, twin.slopes = [], [0.0, 0.0]
     rows = trainer.dataset.array[10:18]
     x = torch.tensor(trainer.dataset.spec.to_network_units(rows).astype(float))
     labels = trainer.dataset.labels[10:18]

@@ -15,6 +15,7 @@ from .dense import (
     dense_backward_rows,
     dense_backward_weights,
     dense_forward,
+    dense_tangent,
 )
 from .losses import (
     BCE,
@@ -32,6 +33,7 @@ from .losses import (
     wasserstein,
 )
 from .optimisers import adam, begin_update, rmsprop, sgd
+from .penalty import activation_curvature, add, due, first_column, mix_rows, slope_penalty
 from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
@@ -52,7 +54,9 @@ __all__ = [
     "acgan_head",
     "acgan_head_rows",
     "activation_backward",
+    "activation_curvature",
     "adam",
+    "add",
     "bce_with_logits",
     "begin_update",
     "conditional_backward",
@@ -64,6 +68,9 @@ __all__ = [
     "dense_backward_rows",
     "dense_backward_weights",
     "dense_forward",
+    "dense_tangent",
+    "due",
+    "first_column",
     "gather_labels",
     "gather_rows",
     "grouped_softmax",
@@ -72,12 +79,14 @@ __all__ = [
     "integers",
     "key_of",
     "mean_rows",
+    "mix_rows",
     "mse",
     "normal",
     "one_hot_rows",
     "rmsprop",
     "sgd",
     "shuffled_rows",
+    "slope_penalty",
     "slot_rows",
     "softmax_cross_entropy",
     "uniform",

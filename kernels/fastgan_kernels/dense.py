@@ -145,6 +145,32 @@ def _dense_backward_rows_cpu(dz, w, below, activation, slope, dx):
 
 
 @op
+def dense_tangent(
+    dx: np.ndarray, w: np.ndarray, y: np.ndarray, activation: int, slope: float, dy: np.ndarray
+) -> None:
+    """How a layer's outputs move when its inputs move by dx: ``dy = (dx @ w) * activation'(y)``.
+
+    Parameters
+    ----------
+    dx : (rows, inputs) float32
+    w : (inputs, outputs) float32
+    y : (rows, outputs) float32, what the layer made, or size 0: leave its activation out
+    activation, slope : as `dense_forward`
+    dy : (rows, outputs) float32, written
+    """
+    np.matmul(dx, w, out=dy)
+    if y.size:
+        activation_backward(y, dy, activation, slope)
+
+
+@compiled(dense_tangent)
+def _dense_tangent_cpu(dx, w, y, activation, slope, dy):
+    product(dx, w, dy)
+    if y.size:
+        activation_backward(y, dy, activation, slope)
+
+
+@op
 def dense_backward_weights(x: np.ndarray, dz: np.ndarray, dw: np.ndarray, db: np.ndarray, first: int) -> None:
     """Gradient of a block of a layer's parameters: ``dw = x[:, first : first + len(dw)].T @ dz``, ``db = sum dz``.
 

@@ -79,6 +79,16 @@ def arguments(op, rows, inputs, outputs, **more):
         "vocabulary": 4,
         "clock": np.full(1, 2**33 + 7),
         "ring": normals(17, 5, 3),
+        "a": normals(18, rows, outputs),
+        "weights": random.uniform(0, 1, rows).astype(np.float32),
+        "value": 1.0,
+        "slopes": normals(19, rows, inputs),
+        "centre": 1.0,
+        "one_sided": True,
+        "weight": 3.0,
+        "every": 1,
+        "tangent": normals(20, rows, outputs),
+        "curvature": poisoned(rows, outputs),
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -94,6 +104,14 @@ def arguments(op, rows, inputs, outputs, **more):
             "dlogits": poisoned(rows, 1),
             "statistics": poisoned(2),
         }
+    if op is fk.dense_tangent:
+        known |= {"dx": normals(21, rows, inputs), "dy": poisoned(rows, outputs)}
+    if op is fk.mix_rows:
+        known["b"] = normals(3, rows, outputs)
+    if op is fk.slope_penalty:
+        known["losses"] = poisoned(2, rows)
+    if op is fk.add:
+        known["out"] = normals(22, rows, outputs)
     if op is fk.count_step:
         known["statistics"] = normals(18, 3)
     if op in (fk.integers, fk.shuffled_rows, fk.slot_rows, fk.gather_labels):

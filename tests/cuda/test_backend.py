@@ -63,6 +63,9 @@ CHANGES = {
     "rmsprop": dict(optimiser="rmsprop"),
     "falling rate": dict(decay_start=0.02, decay_epochs=0.1),
     "activations": dict(generator_activation="tanh", discriminator_activation="sigmoid", output="sigmoid"),
+    "wgan-gp": dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_one_sided=True),
+    "lazy r1": dict(gradient_penalty="r1", penalty_every=2),
+    "smooth r1+r2": dict(gradient_penalty="r1+r2", discriminator_activation="tanh", update="joint"),
     "deep": dict(generator=[3, 2], discriminator=[]),
 }
 

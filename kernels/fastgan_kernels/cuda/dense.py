@@ -74,6 +74,9 @@ BACKWARD_ROWS = {
     tile: make_product(tile, _element, _weight_turned, _delta, left_along=True, right_along=True)
     for tile in TILES
 }
+TANGENT = {
+    tile: make_product(tile, _element, _weight, _delta, left_along=True, right_along=False) for tile in TILES
+}
 BACKWARD_WEIGHTS = {
     tile: make_product(tile, _input, _weight, _gradient, left_along=False, right_along=False)
     for tile in TILES
@@ -131,6 +134,12 @@ def _conditional_forward(x, labels, w, b, activation, slope, y):
 def _dense_backward_rows(dz, w, below, activation, slope, dx):
     known = {"activation": activation, "slope": slope}
     _multiply(BACKWARD_ROWS, *dx.shape, dz.shape[1], dz, w, dx, below, no_labels(), **known)
+
+
+@launched(dense.dense_tangent)
+def _dense_tangent(dx, w, y, activation, slope, dy):
+    known = {"activation": activation, "slope": slope}
+    _multiply(TANGENT, *dy.shape, dx.shape[1], dx, w, dy, y, no_labels(), **known)
 
 
 @launched(dense.dense_backward_weights)

@@ -1,0 +1,202 @@
+"""A player at work: forward, backward, and its optimiser, on views of the network's flat buffers."""
+
+from __future__ import annotations
+
+from fastgan.compiled import part
+from fastgan.networks import (
+    ACTIVATION,
+    ADAM,
+    COUNT,
+    FIRST,
+    LAYER,
+    MOVE_START,
+    MOVE_STOP,
+    OUTPUTS,
+    SGD,
+    START,
+    STOP,
+    last_delta,
+    layer_rows,
+    weights,
+)
+from fastgan_kernels import (
+    LINEAR,
+    activation_backward,
+    activation_curvature,
+    adam,
+    add,
+    begin_update,
+    conditional_backward_weights,
+    conditional_forward,
+    dense_backward_rows,
+    dense_backward_weights,
+    dense_forward,
+    dense_tangent,
+    first_column,
+    grouped_softmax,
+    grouped_softmax_backward,
+    rmsprop,
+    sgd,
+)
+
+
+@part
+def forward(net, x, labels, first=0):
+    """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output.
+
+    The arena's rows from `first` on are written.
+    """
+    rows = x.shape[0]
+    source = x
+    for layer in range(len(net.layers)):
+        w, b = weights(net, net.params, layer)
+        activation = net.layers[layer, ACTIVATION]
+        y = layer_rows(net, net.outputs, layer, rows, first)
+        if layer == 0 and labels.size > 0:
+            conditional_forward(x, labels, w, b, activation, net.slope, y)
+        else:
+            dense_forward(source, w, b, activation, net.slope, y)
+        source = y
+    if net.softmax_group > 0:
+        grouped_softmax(source, net.softmax_group)
+    return source
+
+
+@part
+def backward(net, x, labels, learn, dx):
+    """Gradients from the output's delta down: of the parameters if `learn`, of x into `dx` unless that is size 0."""
+    backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx)
+    if learn:
+        for block in net.blocks:
+            gradient(net, block, x, labels, len(x))
+
+
+@part
+def backward_rows(net, rows, first, dx):
+    """Carry the output's delta of some rows down through the layers, and into dx (rows, inputs) unless size 0."""
+    last = len(net.layers) - 1
+    y, dz = layer_rows(net, net.outputs, last, rows, first), last_delta(net, rows, first)
+    if net.softmax_group > 0:
+        grouped_softmax_backward(y, dz, net.softmax_group)
+    activation_backward(y, dz, net.layers[last, ACTIVATION], net.slope)
+    carry_down(net, rows, first, first, dx)
+
+
+@part
+def carry_down(net, rows, points, deltas, dx):
+    """Carry deltas below the last activation down, by the outputs of the rows from `points` on, and into dx.
+
+    The deltas of all layers are those of the arena's rows from `deltas` on.
+    """
+    last = len(net.layers) - 1
+    dz = last_delta(net, rows, deltas)
+    for layer in range(last, 0, -1):
+        w, _ = weights(net, net.params, layer)
+        below = layer_rows(net, net.outputs, layer - 1, rows, points)
+        dbelow = layer_rows(net, net.deltas, layer - 1, rows, deltas)
+        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
+        dz = dbelow
+    if dx.size > 0:
+        w, _ = weights(net, net.params, 0)
+        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
+
+
+@part
+def carry_up(net, x, points, tangents):
+    """Carry the tangents x (rows, inputs) up to the last hidden layer, past the outputs of the rows from `points` on.
+
+    Those of all layers are written to the arena's rows from `tangents` on, where the deltas are the slope's.
+    """
+    rows, dx = len(x), x
+    for layer in range(len(net.layers) - 1):
+        w, _ = weights(net, net.params, layer)
+        activation = net.layers[layer, ACTIVATION]
+        y = layer_rows(net, net.outputs, layer, rows, points)
+        dy = layer_rows(net, net.outputs, layer, rows, tangents)
+        if net.curvature.size > 0:
+            dense_tangent(dx, w, y[:0], activation, net.slope, dy)
+            dz = layer_rows(net, net.deltas, layer, rows, tangents)
+            activation_curvature(y, dz, dy, activation, layer_rows(net, net.curvature, layer, rows, points))
+            activation_backward(y, dy, activation, net.slope)
+        else:
+            dense_tangent(dx, w, y, activation, net.slope, dy)
+        dx = dy
+
+
+@part
+def carry_curvature(net, rows, points):
+    """Carry the curvature of all layers down; it becomes the deltas of the rows from `points` on."""
+    last = len(net.layers) - 1
+    dz = last_delta(net, rows, points)
+    first_column(dz, 0.0)
+    for layer in range(last, 0, -1):
+        w, _ = weights(net, net.params, layer)
+        below = layer_rows(net, net.outputs, layer - 1, rows, points)
+        dbelow = layer_rows(net, net.deltas, layer - 1, rows, points)
+        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
+        add(layer_rows(net, net.curvature, layer - 1, rows, points), dbelow)
+        dz = dbelow
+
+
+@part
+def gradient(net, block, x, labels, biased):
+    """Gradient of one block of parameters, over all rows of x, whose deltas have been carried down.
+
+    The biases see the first `biased` rows alone.
+    """
+    rows, layer, first = len(x), block[LAYER], block[FIRST]
+    outputs = net.layers[layer, OUTPUTS]
+    end = block[START] + block[COUNT] * outputs
+    dw = net.grads[block[START] : end].reshape((block[COUNT], outputs))
+    db = net.grads[end : block[STOP]]
+    dz = layer_rows(net, net.deltas, layer, rows)
+    if biased < rows:
+        dense_backward_weights(x[:biased], dz[:biased], dw[:0], db, first)
+        db = db[:0]
+    if layer > 0:
+        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, db, first)
+    elif labels.size > 0:
+        conditional_backward_weights(x, labels, dz, dw, db, first)
+    else:
+        dense_backward_weights(x, dz, dw, db, first)
+
+
+@part
+def learn(net, x, labels, biased, step):
+    """Update this thread's parameters: the gradient over all rows of x, then the optimiser, block by block."""
+    begin(net, step)
+    for block in net.blocks:
+        gradient(net, block, x, labels, biased)
+        optimise(net, block[MOVE_START], block[MOVE_STOP])
+
+
+@part
+def update(net, step):
+    """One step of the network's optimiser along its gradients."""
+    begin(net, step)
+    optimise(net, 0, len(net.params))
+
+
+@part
+def begin(net, step):
+    """Count an update and set its learning rate."""
+    rule = net.optimiser
+    begin_update(net.rate, net.updates, step, rule.initial_rate, rule.decay_start, rule.decay_steps)
+
+
+@part
+def optimise(net, start, stop):
+    """Move the parameters from `start` to `stop` along their gradients."""
+    rule = net.optimiser
+    params, grads, mean, square = (
+        net.params[start:stop],
+        net.grads[start:stop],
+        net.mean[start:stop],
+        net.square[start:stop],
+    )
+    if rule.code == ADAM:
+        adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
+    elif rule.code == SGD:
+        sgd(params, grads, mean, net.rate, rule.momentum)
+    else:
+        rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)
