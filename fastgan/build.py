@@ -19,10 +19,14 @@ from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import Settings
 from fastgan.step import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
+from fastgan.updates import normalise
 from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
 _INITIAL_WEIGHTS = 0x1417
+
+SPECTRAL_ITERATIONS = 15
+"""Power iterations before the first step; each update makes one more."""
 
 
 def output_activation(settings: Settings, spec: DataSpec) -> str:
@@ -36,7 +40,9 @@ def output_activation(settings: Settings, spec: DataSpec) -> str:
     return settings.output
 
 
-def _optimiser(settings: Settings, initial_rate: float, steps_per_epoch: int) -> Optimiser:
+def _optimiser(
+    settings: Settings, initial_rate: float, steps_per_epoch: int, average_decay: float = 0.0
+) -> Optimiser:
     return Optimiser(
         code=OPTIMISERS[settings.optimiser],
         initial_rate=initial_rate,
@@ -45,8 +51,13 @@ def _optimiser(settings: Settings, initial_rate: float, steps_per_epoch: int) ->
         momentum=settings.momentum,
         rho=settings.rho,
         epsilon=settings.epsilon,
+        warmup_steps=float(settings.warmup_epochs * steps_per_epoch),
         decay_start=float(settings.decay_start * steps_per_epoch),
         decay_steps=float(settings.decay_epochs * steps_per_epoch),
+        cosine=settings.decay == "cosine",
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        average_decay=average_decay,
     )
 
 
@@ -61,7 +72,7 @@ def build_generator(
         [settings.generator_activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
         slope=settings.leaky_slope,
-        optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch),
+        optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
         softmax_group=spec.vocabulary,
     )
 
@@ -78,12 +89,21 @@ def build_discriminator(
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
+        spectral=settings.spectral_norm,
     )
 
 
 def is_smooth(settings: Settings) -> bool:
     """Whether the discriminator's activations have a second derivative."""
     return ACTIVATIONS[settings.discriminator_activation] in (TANH, SIGMOID)
+
+
+def start_spectral(net: Network, random: np.random.Generator) -> None:
+    """Draw the vectors of the power iteration, and bring them near to the largest singular values; nothing without."""
+    if net.spectral.scaled.size:
+        net.spectral.left[:] = random.normal(size=net.spectral.left.shape)
+        for _ in range(SPECTRAL_ITERATIONS):
+            normalise(net, alone(), True)
 
 
 def roles_of(loss: str, label_smoothing: float) -> Roles:
@@ -124,6 +144,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     random = np.random.Generator(np.random.Philox(key=settings.seed, counter=_INITIAL_WEIGHTS))
     initialise(generator, settings.init, settings.init_std, random)
     initialise(discriminator, settings.init, settings.init_std, random)
+    start_spectral(discriminator, random)
     width = spec.network_width
     return Gan(
         generator=generator,

@@ -29,7 +29,8 @@ FORMAT_VERSION = 1
 Tensors = dict[str, np.ndarray]
 
 _PLAYERS = ("generator", "discriminator")
-_STATE = ("params", "mean", "square", "updates")
+_STATE = ("params", "mean", "square", "average", "updates")
+_SPECTRAL = ("left", "right", "inverse")
 
 
 def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> None:
@@ -47,6 +48,9 @@ def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "") -> Non
 
 def restore(trainer: Trainer, stored: Stored) -> None:
     """Put a checkpoint's arrays into a trainer of the same settings and data; `UserError` if they differ."""
+    from fastgan.team import alone
+    from fastgan.updates import normalise
+
     if stored.kind != "checkpoint":
         raise UserError(f"{stored.path} holds a generator alone; resume from a checkpoint")
     if stored.n_classes != trainer.n_classes:
@@ -67,6 +71,9 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             )
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
+    discriminator = trainer.gan.discriminator
+    if discriminator.spectral.scaled.size:
+        normalise(discriminator, alone(), False)
 
 
 def _buffers(trainer: Trainer) -> Tensors:
@@ -76,7 +83,8 @@ def _buffers(trainer: Trainer) -> Tensors:
     for player in _PLAYERS:
         net: Network = getattr(gan, player)
         buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
-    return buffers
+        buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
+    return {name: buffer for name, buffer in buffers.items() if buffer.size}
 
 
 def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:

@@ -16,7 +16,8 @@ from fastgan.networks import (
     initialise,
     last_delta,
 )
-from fastgan.passes import backward, forward, update
+from fastgan.passes import backward, forward
+from fastgan.updates import update
 from fastgan_kernels import softmax_cross_entropy
 
 HIDDEN = 256
@@ -78,8 +79,13 @@ def build_classifier(spec: DataSpec, batch_size: int, random: np.random.Generato
             momentum=0.0,
             rho=0.0,
             epsilon=1e-8,
+            warmup_steps=0.0,
             decay_start=0.0,
             decay_steps=float(STEPS),
+            cosine=False,
+            weight_decay=0.0,
+            clip_norm=0.0,
+            average_decay=0.0,
         ),
     )
     initialise(net, "he", 0.0, random)

@@ -11,7 +11,7 @@ import numpy as np
 import fastgan_kernels
 from fastgan.backends import Backend
 from fastgan.errors import UserError
-from fastgan.networks import Network, whole_layers
+from fastgan.networks import whole_layers
 from fastgan.staging import Stage
 from fastgan.step import STATISTICS, TRAIN, Gan, perform
 from fastgan_kernels import cuda as kernels
@@ -26,8 +26,8 @@ MOST_OF_FREE = 0.8
 
 LESS = "lower batch_size, give narrower layers, or free the card"
 
-HOST = frozenset(("layers", "blocks"))
-"""Tables that lay out a network, which the host reads while it launches."""
+HOST = frozenset(("layers", "blocks", "meetings"))
+"""Tables that lay out a network, which the host reads while it launches, and the place where threads meet."""
 
 
 class CudaBackend(Backend):
@@ -231,9 +231,8 @@ def free_bytes() -> int:
 def check_room(host: Gan) -> None:
     """Raise `UserError` where a GAN is larger than the device's free memory."""
     players = (host.generator, host.discriminator)
-    needed = sum(
-        each.nbytes for values in (host, *players) for each in values if isinstance(each, np.ndarray)
-    )
+    buffers = (host, *players, *(player.spectral for player in players))
+    needed = sum(each.nbytes for values in buffers for each in values if isinstance(each, np.ndarray))
     free = free_bytes()
     if needed > MOST_OF_FREE * free:
         raise UserError(
@@ -245,7 +244,7 @@ def pairs(host: Any, twin: Any) -> Any:
     """Each array of the host's with its twin on the device."""
     for name in host._fields:
         here, there = getattr(host, name), getattr(twin, name)
-        if isinstance(here, Network):
+        if hasattr(here, "_fields"):
             yield from pairs(here, there)
         elif isinstance(here, np.ndarray) and name not in HOST and here.shape == there.shape:
             yield here, there
@@ -254,19 +253,20 @@ def pairs(host: Any, twin: Any) -> Any:
 def twin_of(host: Gan) -> Gan:
     """The same GAN with its arrays on the device, and a ring for the statistics of its steps."""
     ring = kernels.to_device(np.zeros((RING, len(STATISTICS)), np.float32))
-    return _on_device(host)._replace(
-        generator=_on_device(host.generator)._replace(blocks=whole_layers(host.generator.layers)),
-        discriminator=_on_device(host.discriminator)._replace(blocks=whole_layers(host.discriminator.layers)),
+    twin: Gan = _on_device(host)
+    return twin._replace(
+        generator=twin.generator._replace(blocks=whole_layers(host.generator.layers)),
+        discriminator=twin.discriminator._replace(blocks=whole_layers(host.discriminator.layers)),
         ring=ring,
     )
 
 
 def _on_device(values: Any) -> Any:
-    """A named tuple with its own arrays on the device, but for `HOST`."""
-    return values._replace(
-        **{
-            name: kernels.to_device(value)
-            for name, value in values._asdict().items()
-            if isinstance(value, np.ndarray) and name not in HOST
-        }
-    )
+    """A named tuple with its arrays on the device, also those of tuples in it, but for `HOST`."""
+    moved = {}
+    for name, value in values._asdict().items():
+        if hasattr(value, "_fields"):
+            moved[name] = _on_device(value)
+        elif isinstance(value, np.ndarray) and name not in HOST:
+            moved[name] = kernels.to_device(value)
+    return values._replace(**moved)

@@ -36,8 +36,31 @@ class Optimiser(NamedTuple):
     momentum: float
     rho: float
     epsilon: float
+    warmup_steps: float  # training steps until the rate is reached; 0: at once
     decay_start: float  # training steps
-    decay_steps: float  # training steps; 0: no decay
+    decay_steps: float  # training steps until the rate is zero; 0: no decay
+    cosine: bool  # decay along a cosine, not along a straight line
+    weight_decay: float
+    clip_norm: float  # norm of a gradient at most; 0: any
+    average_decay: float  # of the average of the parameters, if there is one
+
+
+class Spectral(NamedTuple):
+    """What spectral normalisation keeps; all of size 0 without it.
+
+    Parameters
+    ----------
+    scaled : (n,) float32, parameters whose weights have spectral norm 1: these are what the network applies
+    left : (inputs of all layers,) float32; right : (outputs of all layers,) float32, the vectors of the power iteration
+    inverse : (layers,) float32, one over each layer's largest singular value
+    sums : (inputs of all layers,) float32, to add up in
+    """
+
+    scaled: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    inverse: np.ndarray
+    sums: np.ndarray
 
 
 class Network(NamedTuple):
@@ -48,6 +71,8 @@ class Network(NamedTuple):
     layers : (layers, 6) int64: inputs (labels included), outputs, offsets of weights and bias, activation, and the
         units of all layers before it, which places its activations in the arena
     params, grads, mean, square : (n,) float32: parameters, gradients, optimiser moments (momentum's velocity is mean)
+    average : (n,) float32, moving average of the parameters, or size 0
+    squares : (parts,) float32, squared norms of parts of the gradient where that is clipped, or size 0
     outputs, deltas : (max_rows * units,) float32: each layer's outputs, and the loss's gradient there
     curvature : the same size, or 0: what a penalty on a smooth network's slope adds to the deltas
     blocks : (blocks, 7) int64: the parameters that one thread updates, as all do in the network of a single thread
@@ -62,6 +87,9 @@ class Network(NamedTuple):
     grads: np.ndarray
     mean: np.ndarray
     square: np.ndarray
+    average: np.ndarray
+    squares: np.ndarray
+    spectral: Spectral
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -95,6 +123,7 @@ def build_network(
     optimiser: Optimiser,
     softmax_group: int = 0,
     curved: bool = False,
+    spectral: bool = False,
 ) -> Network:
     """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs."""
     rows = []
@@ -112,6 +141,9 @@ def build_network(
         grads=aligned(offset),
         mean=aligned(offset),
         square=aligned(offset),
+        average=aligned(offset if optimiser.average_decay > 0 else 0),
+        squares=np.zeros(-(-offset // BLOCK) if optimiser.clip_norm > 0 else 0, np.float32),
+        spectral=_spectral(layers, offset if spectral else 0),
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),
@@ -122,6 +154,18 @@ def build_network(
         slope=slope,
         softmax_group=softmax_group,
         optimiser=optimiser,
+    )
+
+
+def _spectral(layers: np.ndarray, size: int) -> Spectral:
+    """Room for the spectral normalisation of layers with `size` parameters, or for none."""
+    inputs, outputs = layers[:, :2].sum(axis=0).tolist() if size else (0, 0)
+    return Spectral(
+        scaled=aligned(size),
+        left=aligned(inputs),
+        right=aligned(outputs),
+        inverse=np.zeros(len(layers) if size else 0, np.float32),
+        sums=aligned(inputs),
     )
 
 
@@ -168,6 +212,7 @@ def initialise(net: Network, method: str, std: float, random: np.random.Generato
             spread = np.sqrt((2 if rectified else 1) / inputs) if method == "he" else std
             w[...] = random.normal(0, spread, w.shape)
         b[...] = 0
+    net.average[:] = net.params[: net.average.size]
 
 
 @part
@@ -176,6 +221,14 @@ def weights(net, vector, layer):
     inputs, outputs = net.layers[layer, INPUTS], net.layers[layer, OUTPUTS]
     start, bias = net.layers[layer, WEIGHTS], net.layers[layer, BIAS]
     return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
+
+
+@part
+def applied(net, layer):
+    """Views of the weights and bias that a layer applies: its parameters, normalised if they are to be."""
+    if net.spectral.scaled.size > 0:
+        return weights(net, net.spectral.scaled, layer)
+    return weights(net, net.params, layer)
 
 
 @part

@@ -1,31 +1,25 @@
-"""A player at work: forward, backward, and its optimiser, on views of the network's flat buffers."""
+"""A player at work: forward and backward, on views of the network's flat buffers."""
 
 from __future__ import annotations
 
 from fastgan.compiled import part
 from fastgan.networks import (
     ACTIVATION,
-    ADAM,
     COUNT,
     FIRST,
     LAYER,
-    MOVE_START,
-    MOVE_STOP,
     OUTPUTS,
-    SGD,
     START,
     STOP,
+    applied,
     last_delta,
     layer_rows,
-    weights,
 )
 from fastgan_kernels import (
     LINEAR,
     activation_backward,
     activation_curvature,
-    adam,
     add,
-    begin_update,
     conditional_backward_weights,
     conditional_forward,
     dense_backward_rows,
@@ -35,8 +29,6 @@ from fastgan_kernels import (
     first_column,
     grouped_softmax,
     grouped_softmax_backward,
-    rmsprop,
-    sgd,
 )
 
 
@@ -49,7 +41,7 @@ def forward(net, x, labels, first=0):
     rows = x.shape[0]
     source = x
     for layer in range(len(net.layers)):
-        w, b = weights(net, net.params, layer)
+        w, b = applied(net, layer)
         activation = net.layers[layer, ACTIVATION]
         y = layer_rows(net, net.outputs, layer, rows, first)
         if layer == 0 and labels.size > 0:
@@ -91,13 +83,13 @@ def carry_down(net, rows, points, deltas, dx):
     last = len(net.layers) - 1
     dz = last_delta(net, rows, deltas)
     for layer in range(last, 0, -1):
-        w, _ = weights(net, net.params, layer)
+        w, _ = applied(net, layer)
         below = layer_rows(net, net.outputs, layer - 1, rows, points)
         dbelow = layer_rows(net, net.deltas, layer - 1, rows, deltas)
         dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
         dz = dbelow
     if dx.size > 0:
-        w, _ = weights(net, net.params, 0)
+        w, _ = applied(net, 0)
         dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
 
 
@@ -109,7 +101,7 @@ def carry_up(net, x, points, tangents):
     """
     rows, dx = len(x), x
     for layer in range(len(net.layers) - 1):
-        w, _ = weights(net, net.params, layer)
+        w, _ = applied(net, layer)
         activation = net.layers[layer, ACTIVATION]
         y = layer_rows(net, net.outputs, layer, rows, points)
         dy = layer_rows(net, net.outputs, layer, rows, tangents)
@@ -130,7 +122,7 @@ def carry_curvature(net, rows, points):
     dz = last_delta(net, rows, points)
     first_column(dz, 0.0)
     for layer in range(last, 0, -1):
-        w, _ = weights(net, net.params, layer)
+        w, _ = applied(net, layer)
         below = layer_rows(net, net.outputs, layer - 1, rows, points)
         dbelow = layer_rows(net, net.deltas, layer - 1, rows, points)
         dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
@@ -159,44 +151,3 @@ def gradient(net, block, x, labels, biased):
         conditional_backward_weights(x, labels, dz, dw, db, first)
     else:
         dense_backward_weights(x, dz, dw, db, first)
-
-
-@part
-def learn(net, x, labels, biased, step):
-    """Update this thread's parameters: the gradient over all rows of x, then the optimiser, block by block."""
-    begin(net, step)
-    for block in net.blocks:
-        gradient(net, block, x, labels, biased)
-        optimise(net, block[MOVE_START], block[MOVE_STOP])
-
-
-@part
-def update(net, step):
-    """One step of the network's optimiser along its gradients."""
-    begin(net, step)
-    optimise(net, 0, len(net.params))
-
-
-@part
-def begin(net, step):
-    """Count an update and set its learning rate."""
-    rule = net.optimiser
-    begin_update(net.rate, net.updates, step, rule.initial_rate, rule.decay_start, rule.decay_steps)
-
-
-@part
-def optimise(net, start, stop):
-    """Move the parameters from `start` to `stop` along their gradients."""
-    rule = net.optimiser
-    params, grads, mean, square = (
-        net.params[start:stop],
-        net.grads[start:stop],
-        net.mean[start:stop],
-        net.square[start:stop],
-    )
-    if rule.code == ADAM:
-        adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
-    elif rule.code == SGD:
-        sgd(params, grads, mean, net.rate, rule.momentum)
-    else:
-        rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)

@@ -57,6 +57,9 @@ class Settings:
         "model", "leaky_relu", "of the discriminator's hidden layers", choices=ACTIVATIONS
     )
     leaky_slope: float = knob("model", 0.2, "slope of leaky_relu below zero", least=0.0, most=1.0)
+    spectral_norm: bool = knob(
+        "model", False, "divide the discriminator's weights by their largest singular value"
+    )
     output: str = knob(
         "model",
         "auto",
@@ -111,10 +114,28 @@ class Settings:
     momentum: float = knob("optimiser", 0.0, "of sgd", least=0.0, below=1.0)
     rho: float = knob("optimiser", 0.9, "decay of the mean square in rmsprop", least=0.0, below=1.0)
     epsilon: float = knob("optimiser", 1e-7, "added to the root of the mean square", above=0.0)
-    decay_start: float = knob(
-        "optimiser", 0.0, "epoch at which the linear decay of both rates begins", least=0.0
+    warmup_epochs: float = knob(
+        "optimiser", 0.0, "epochs in which both rates rise from zero; 0: none", least=0.0
     )
+    decay: str = knob("optimiser", "linear", "how both rates fall to zero", choices=("linear", "cosine"))
+    decay_start: float = knob("optimiser", 0.0, "epoch at which the rates begin to fall", least=0.0)
     decay_epochs: float = knob("optimiser", 0.0, "epochs until the rates are zero; 0: no decay", least=0.0)
+    weight_decay: float = knob(
+        "optimiser", 0.0, "of all parameters of both players, apart from the gradient (AdamW)", least=0.0
+    )
+    clip_norm: float = knob(
+        "optimiser",
+        0.0,
+        "longest gradient of a player's update; longer ones are shortened; 0: any",
+        least=0.0,
+    )
+    ema: float = knob(
+        "optimiser",
+        0.0,
+        "decay of the moving average of the generator's parameters, which is then what is sampled; 0: none",
+        least=0.0,
+        below=1.0,
+    )
 
     scaling: str = knob(
         "data",

@@ -18,9 +18,10 @@ import numpy as np
 from fastgan.by_reference import by_reference
 from fastgan.compiled import part
 from fastgan.networks import Network, last_delta, last_output
-from fastgan.passes import backward_rows, forward, learn
+from fastgan.passes import backward_rows, forward
 from fastgan.penalties import Half, Penalty, penalise
 from fastgan.team import Team, meet, share
+from fastgan.updates import learn
 from fastgan_kernels import (
     acgan_head_rows,
     copy,
@@ -233,11 +234,11 @@ def update_half(gan, half, x, y, role, streams, statistics, penalty):
     judge_half(gan, half, x, y, role, streams, statistics, penalty)
     net, rows, start = gan.discriminator, len(x), half.start * len(x)
     if half.stop > half.plain and due(gan.clock, gan.penalty.every):
-        learn(net, gan.real[start : start + half.stop * rows], y[:0], half.biased * rows, gan.clock)
+        learn(net, gan.real[start : start + half.stop * rows], y[:0], half.biased * rows, gan.team, gan.clock)
     elif half.plain > 1:
-        learn(net, gan.real[start : start + half.plain * rows], y[:0], half.plain * rows, gan.clock)
+        learn(net, gan.real[start : start + half.plain * rows], y[:0], half.plain * rows, gan.team, gan.clock)
     else:
-        learn(net, x, y[:0], rows, gan.clock)
+        learn(net, x, y[:0], rows, gan.team, gan.clock)
     meet(gan.team)
 
 
@@ -265,7 +266,7 @@ def generator_update(gan):
     first, stop = share(len(gan.latent), gan.team)
     backward_rows(g, stop - first, first, gan.latent[:0])
     meet(gan.team)
-    learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.clock)
+    learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.team, gan.clock)
     meet(gan.team)
 
 

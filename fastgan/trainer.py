@@ -60,18 +60,21 @@ class Trainer:
         self, settings: Settings, dataset: Dataset, *, own_loop: bool = False, keep_history: bool = True
     ):
         settings.check()
-        if own_loop and settings.decay_epochs:
-            raise UserError(
-                f"decay_epochs is {settings.decay_epochs} but a loop of your own has no epochs; "
-                "call fit first, or set it to 0"
-            )
+        for name in ("warmup_epochs", "decay_epochs"):
+            if own_loop and getattr(settings, name):
+                raise UserError(
+                    f"{name} is {getattr(settings, name)} but a loop of your own has no epochs; "
+                    "call fit first, or set it to 0"
+                )
         self.settings = settings
         self.n_classes = check_data(settings, dataset, least_rows=1 if own_loop else settings.batch_size)
         self.dataset = dataset
         self.steps_per_epoch = max(1, len(dataset) // settings.batch_size)
         self._gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
         self.backend: Backend = choose_backend(settings.backend, settings.threads, settings.captured)
-        self._generator = Generator(settings, dataset.spec, self.n_classes, self._gan.generator.params)
+        g = self._gan.generator
+        sampled = g.average if g.average.size else g.params
+        self._generator = Generator(settings, dataset.spec, self.n_classes, sampled)
         self.stopped = False
         self._history: list[np.ndarray] = []
         self._keep_history = keep_history

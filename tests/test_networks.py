@@ -15,9 +15,25 @@ from fastgan.networks import (
     last_delta,
     weights,
 )
-from fastgan.passes import backward, forward, update
+from fastgan.passes import backward, forward
+from fastgan.updates import update
 
-RULE = Optimiser(OPTIMISERS["sgd"], 0.1, 0.5, 0.999, 0.0, 0.9, 1e-7, 0.0, 0.0)
+RULE = Optimiser(
+    code=OPTIMISERS["sgd"],
+    initial_rate=0.1,
+    beta1=0.5,
+    beta2=0.999,
+    momentum=0.0,
+    rho=0.9,
+    epsilon=1e-7,
+    warmup_steps=0.0,
+    decay_start=0.0,
+    decay_steps=0.0,
+    cosine=False,
+    weight_decay=0.0,
+    clip_norm=0.0,
+    average_decay=0.0,
+)
 NO_LABELS = np.zeros(0, np.int64)
 ROWS = 5
 

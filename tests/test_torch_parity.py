@@ -1,19 +1,12 @@
 """Whole steps against PyTorch: the same weights, rows and noise give the same gradients and the same updates."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from fastgan import step
-from fastgan.networks import weights
-from fastgan.penalties import HALVES
 from fastgan.settings import LOSSES, OPTIMISERS, PENALTIES
-from fastgan_kernels import uniform
 
-torch = pytest.importorskip("torch", reason="PyTorch, the other opinion on gradients, is not installed")
-functional = torch.nn.functional
-torch.set_num_threads(1)  # the networks are tiny
+from .twin import HIDDEN, Twin, torch
 
 # PyTorch computes in float64 here, fastgan in float32, where one rounding is 6e-8 of a value. What each bound is a part
 # of, why it is there, and the largest difference measured:
@@ -21,148 +14,6 @@ GRADIENTS = 5e-6  # of the largest gradient: sums of some hundred rounded produc
 UPDATES = 2e-4  # of the learning rate, after five steps: an update is a quotient of gradients; 4e-5
 WEIGHTS = 1e-6  # of one, after one step of plain gradient descent: a weight's own rounding; 1e-7
 STATISTICS = 1e-6  # of one or of the value: means of values of order one; 5e-8
-
-
-HIDDEN = {
-    "relu": torch.relu,
-    "leaky_relu": lambda x: functional.leaky_relu(x, 0.2),
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
-
-
-class Player:
-    """A copy of one of fastgan's networks, float64, that PyTorch differentiates."""
-
-    def __init__(self, net, activation, last, classes=0, group=0):
-        self.tensors = []
-        for layer in range(len(net.layers)):
-            for each in weights(net, net.params, layer):
-                self.tensors.append(torch.tensor(each.astype(float), requires_grad=True))
-        self.activation, self.last, self.classes, self.group = activation, last, classes, group
-
-    def __call__(self, x, labels=None):
-        if self.classes:
-            x = torch.cat([x, functional.one_hot(labels, self.classes)], dim=1)
-        count = len(self.tensors) // 2
-        for layer in range(count):
-            x = x @ self.tensors[2 * layer] + self.tensors[2 * layer + 1]
-            if layer < count - 1:
-                x = HIDDEN[self.activation](x)
-        if self.group:
-            return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
-        return torch.tanh(x) if self.last == "tanh" else x
-
-    def flat(self, gradients=False):
-        chosen = [each.grad if gradients else each.detach() for each in self.tensors]
-        return torch.cat([each.ravel() for each in chosen]).numpy().copy()
-
-
-def adversarial(loss, role, s, smoothing):
-    """Mean loss and mean score of logits s, written from the papers, not from fastgan."""
-    real, fake = role == "real", role == "fake"
-    if loss == "bce" or (loss == "minimax" and role != "generator"):
-        target = torch.full_like(s, 0.0 if fake else 1.0 - smoothing * real)
-        return functional.binary_cross_entropy_with_logits(s, target), torch.sigmoid(s).mean()
-    if loss == "minimax":
-        return functional.logsigmoid(-s).mean(), torch.sigmoid(s).mean()
-    if loss == "mse":
-        return ((s - (0.0 if fake else 1.0 - smoothing * real)) ** 2).mean(), s.mean()
-    if loss == "hinge" and role != "generator":
-        return torch.relu(1 + s if fake else 1 - s).mean(), s.mean()
-    return (s if fake else -s).mean(), s.mean()
-
-
-def optimiser_of(settings, player, rate):
-    if settings.optimiser == "adam":
-        betas = (settings.beta1, settings.beta2)
-        return torch.optim.Adam(player.tensors, rate, betas=betas, eps=settings.epsilon)
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(player.tensors, rate, momentum=settings.momentum)
-    return torch.optim.RMSprop(player.tensors, rate, alpha=settings.rho, eps=settings.epsilon)
-
-
-class Twin:
-    """The same training in PyTorch, fed with the rows and the noise that fastgan draws."""
-
-    def __init__(self, trainer):
-        self.trainer, self.settings = trainer, trainer.settings
-        gan, kind = trainer.gan, trainer.dataset.spec
-        last = "tanh" if kind.bounded else "linear"
-        self.g = Player(gan.generator, "relu", last, gan.n_classes, kind.vocabulary)
-        self.d = Player(gan.discriminator, self.settings.discriminator_activation, "linear")
-        self.g_optimiser = optimiser_of(self.settings, self.g, self.settings.generator_lr)
-        self.d_optimiser = optimiser_of(self.settings, self.d, self.settings.discriminator_lr)
-
-    def real(self, critic_step):
-        data = self.trainer.dataset
-        x, y = step.real_batch(self.trainer.gan, data.array, data.labels, critic_step)
-        return torch.tensor(x.astype(float)), torch.tensor(y.copy())
-
-    def fake(self, rows, streams):
-        gan = self.trainer.gan
-        step.generate(gan, rows, streams)
-        labels = torch.tensor(gan.latent_labels[:rows].copy())
-        return self.g(torch.tensor(gan.latent[:rows].astype(float)), labels), labels
-
-    def loss(self, role, x, labels):
-        logits = self.d(x)
-        value, score = adversarial(self.settings.loss, role, logits[:, 0], self.settings.label_smoothing)
-        classes = functional.cross_entropy(logits[:, 1:], labels) if logits.shape[1] > 1 else torch.zeros(())
-        self.statistics += [float(each.detach()) for each in (value, score, classes)]
-        return value + classes
-
-    def penalty(self, half, real, fake, critic_step):
-        """The gradient penalty of a half (0: real, 1: fake), written from the papers; autograd twice."""
-        settings, gan = self.settings, self.trainer.gan
-        if not HALVES[settings.gradient_penalty][half] or gan.clock[0] % settings.penalty_every:
-            return torch.zeros(())
-        points = (real, fake)[half].detach().clone()
-        if settings.gradient_penalty == "wgan-gp":
-            alpha = np.empty(len(points), np.float32)
-            uniform(alpha, gan.key, gan.clock, critic_step * step.STREAMS + step.MIXING)
-            alpha = torch.tensor(alpha.astype(float))[:, None]
-            points = alpha * real + (1 - alpha) * fake.detach()
-        points.requires_grad_(True)
-        (slopes,) = torch.autograd.grad(self.d(points)[:, 0].sum(), points, create_graph=True)
-        lengths = slopes.norm(dim=1)
-        if settings.gradient_penalty == "wgan-gp":
-            excess = lengths - 1
-            excess = torch.relu(excess) if settings.penalty_one_sided else excess
-            value = settings.penalty_weight * (excess**2).mean()
-        else:
-            value = settings.penalty_weight / 2 * (lengths**2).mean()
-        value = value * settings.penalty_every
-        self.slopes = [float(value.detach()), float(lengths.mean().detach())]
-        return value
-
-    def d_update(self, *losses):
-        self.d_optimiser.zero_grad()
-        sum(losses).backward()
-        self.d_optimiser.step()
-
-    def step(self):
-        gan = self.trainer.gan
-        for critic_step in range(gan.n_critic):
-            self.statistics, self.slopes = [], [0.0, 0.0]
-            x, y = self.real(critic_step)
-            fake, labels = self.fake(len(x), critic_step * step.STREAMS)
-            real_penalty, fake_penalty = (
-                partial(self.penalty, half, x, fake, critic_step) for half in (0, 1)
-            )
-            if gan.joint:
-                real, fakes = self.loss("real", x, y), self.loss("fake", fake.detach(), labels)
-                self.d_update(real, fakes, real_penalty(), fake_penalty())
-            else:
-                self.d_update(self.loss("real", x, y), real_penalty())
-                self.d_update(self.loss("fake", fake.detach(), labels), fake_penalty())
-        d_gradients = self.d.flat(gradients=True)
-        fake, labels = self.fake(len(gan.latent), gan.n_critic * step.STREAMS)
-        self.g_optimiser.zero_grad()
-        self.loss("generator", fake, labels).backward()
-        self.g_optimiser.step()
-        self.statistics += self.slopes
-        return d_gradients
 
 
 def run(trainer):

@@ -23,7 +23,7 @@ def train(x, labels, params, steps, learning_rate):
         fk.dense_forward(x, w, b, fk.LINEAR, 0.0, logits)
         fk.softmax_cross_entropy(logits, labels, dlogits, loss)
         fk.dense_backward(x, w, logits, dlogits, fk.LINEAR, 0.0, dw, db, nothing)
-        fk.begin_update(rate, updates, clock, learning_rate, 0.0, 0.0)
+        fk.begin_update(rate, updates, clock, learning_rate, 0.0, 0.0, 0.0, False)
         fk.adam(params, grads, mean, square, rate, updates, 0.9, 0.999, 1e-8)
 
     stream = cupy.cuda.Stream(non_blocking=True)

@@ -32,12 +32,13 @@ from .losses import (
     softmax_cross_entropy,
     wasserstein,
 )
-from .optimisers import adam, begin_update, rmsprop, sgd
+from .optimisers import adam, average, begin_update, clip, rmsprop, sgd, shrink, sum_of_squares
 from .penalty import activation_curvature, add, due, first_column, mix_rows, slope_penalty
 from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
 from .softmax import grouped_softmax, grouped_softmax_backward
+from .spectral import power_iteration, spectral_backward, spectral_scale
 
 __all__ = [
     "ACTIVATIONS",
@@ -57,8 +58,10 @@ __all__ = [
     "activation_curvature",
     "adam",
     "add",
+    "average",
     "bce_with_logits",
     "begin_update",
+    "clip",
     "conditional_backward",
     "conditional_backward_weights",
     "conditional_forward",
@@ -83,12 +86,17 @@ __all__ = [
     "mse",
     "normal",
     "one_hot_rows",
+    "power_iteration",
     "rmsprop",
     "sgd",
+    "shrink",
     "shuffled_rows",
     "slope_penalty",
     "slot_rows",
     "softmax_cross_entropy",
+    "spectral_backward",
+    "spectral_scale",
+    "sum_of_squares",
     "uniform",
     "wasserstein",
 ]

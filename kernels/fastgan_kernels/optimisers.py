@@ -167,27 +167,132 @@ def begin_update(
     updates: np.ndarray,
     step: np.ndarray,
     initial_rate: float,
+    warmup_steps: float,
     decay_start: float,
     decay_steps: float,
+    cosine: bool,
 ) -> None:
-    """Count an update and set its learning rate: constant, then falling linearly to zero.
+    """Count an update and set its learning rate: rising, then constant, then falling to zero.
 
-    ``rate = initial_rate * clip(1 - (step - decay_start) / decay_steps, 0, 1)``; constant where decay_steps
-    is 0.
+    ``rate = initial_rate * min(1, (step + 1) / warmup_steps) * fall(p)``, where
+    ``p = clip((step - decay_start) / decay_steps, 0, 1)`` and ``fall(p)`` is 1 - p, or (1 + cos(pi p)) / 2 (Loshchilov
+    and Hutter 2017, arXiv 1608.03983, eq. 5). A number of steps that is 0 leaves its part out.
 
     Parameters
     ----------
     rate : (1,) float32, written
     updates : (1,) int64, incremented
     step : (1,) int64, training steps made so far
-    initial_rate : learning rate before the decay
-    decay_start, decay_steps : in training steps
+    initial_rate : learning rate between rise and fall
+    warmup_steps, decay_start, decay_steps : in training steps
+    cosine : fall along a cosine, not along a straight line
     """
     updates[0] += 1
-    left = 1.0
+    size = 1.0
+    if warmup_steps > 0:
+        size = min(1.0, (step[0] + 1) / warmup_steps)
     if decay_steps > 0:
-        left = min(1.0, max(0.0, 1.0 - (step[0] - decay_start) / decay_steps))
-    rate[0] = initial_rate * left
+        part = min(1.0, max(0.0, (step[0] - decay_start) / decay_steps))
+        size *= (1.0 + math.cos(math.pi * part)) / 2.0 if cosine else 1.0 - part
+    rate[0] = initial_rate * size
 
 
 compiled(begin_update)(begin_update.dispatch(object))
+
+
+@op
+def shrink(params: np.ndarray, rate: np.ndarray, decay: float) -> None:
+    """Weight decay apart from the gradient: ``params -= rate * decay * params``.
+
+    AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2. Called before the optimiser, as PyTorch does.
+
+    Parameters
+    ----------
+    params : (n,) float32, updated in place
+    rate : (1,) float32, learning rate
+    decay : at least 0
+    """
+    params *= params.dtype.type(1 - rate[0] * decay)
+
+
+@compiled(shrink)
+def _shrink_cpu(params, rate, decay):
+    keep = params.dtype.type(1 - rate[0] * decay)
+    for i in range(params.size):
+        params[i] *= keep
+
+
+@op
+def average(params: np.ndarray, mean: np.ndarray, updates: np.ndarray, decay: float) -> None:
+    """Exponential moving average of parameters: ``mean = d mean + (1 - d) params``.
+
+    ``d = min(decay, (1 + t) / (10 + t))``, so that the first parameters are soon forgotten. Yazici et al. 2019, arXiv
+    1806.04498, on why a GAN's generator is averaged.
+
+    Parameters
+    ----------
+    params : (n,) float32
+    mean : (n,) float32, updated in place
+    updates : (1,) int64, t, updates made
+    decay : in [0, 1)
+    """
+    t = float(updates[0])
+    new = mean.dtype.type(1 - min(decay, (1 + t) / (10 + t)))
+    mean += new * (params - mean)
+
+
+@compiled(average)
+def _average_cpu(params, mean, updates, decay):
+    t = float(updates[0])
+    new = mean.dtype.type(1 - min(decay, (1 + t) / (10 + t)))
+    for i in range(params.size):
+        mean[i] += new * (params[i] - mean[i])
+
+
+@op
+def sum_of_squares(values: np.ndarray, out: np.ndarray) -> None:
+    """``out = sum_i values_i^2``: a part of a gradient's squared norm.
+
+    Parameters
+    ----------
+    values : (n,) float32
+    out : (1,) float32, written
+    """
+    out[0] = np.dot(values, values)
+
+
+@compiled(sum_of_squares)
+def _sum_of_squares_cpu(values, out):
+    total = values.dtype.type(0)
+    for i in range(values.size):
+        total += values[i] * values[i]
+    out[0] = total
+
+
+@op
+def clip(values: np.ndarray, squares: np.ndarray, limit: float) -> None:
+    """Shorten a part of a gradient whose norm is above a limit: ``values *= min(1, limit / sqrt(sum(squares)))``.
+
+    Pascanu et al. 2013, arXiv 1211.5063, algorithm 1.
+
+    Parameters
+    ----------
+    values : (n,) float32, updated in place
+    squares : (parts,) float32, `sum_of_squares` of every part of the gradient
+    limit : norm of a gradient at most, above 0
+    """
+    norm = math.sqrt(squares.sum(dtype=np.float64))
+    if norm > limit:
+        values *= values.dtype.type(limit / norm)
+
+
+@compiled(clip)
+def _clip_cpu(values, squares, limit):
+    total = 0.0
+    for i in range(squares.size):
+        total += squares[i]
+    norm = math.sqrt(total)
+    if norm > limit:
+        factor = values.dtype.type(limit / norm)
+        for i in range(values.size):
+            values[i] *= factor

@@ -62,6 +62,17 @@ def arguments(op, rows, inputs, outputs, **more):
         "initial_rate": 1e-3,
         "decay_start": 4.0,
         "decay_steps": 8.0,
+        "warmup_steps": 5.0,
+        "cosine": False,
+        "decay": 0.1,
+        "values": normals(23, size),
+        "squares": np.abs(normals(24, 3)) + 1,
+        "limit": 0.5,
+        "u": normals(25, inputs),
+        "v": normals(26, outputs),
+        "inverse": np.full(1, 0.3, np.float32),
+        "scaled": normals(27, inputs, outputs),
+        "sums": poisoned(inputs),
         "out": poisoned(rows, outputs),
         "key": fk.key_of(3**37),
         "step": np.full(1, 2**33 + 7),
@@ -106,6 +117,14 @@ def arguments(op, rows, inputs, outputs, **more):
         }
     if op is fk.dense_tangent:
         known |= {"dx": normals(21, rows, inputs), "dy": poisoned(rows, outputs)}
+    if op is fk.sum_of_squares:
+        known["out"] = poisoned(1)
+    if op is fk.power_iteration:
+        known |= {"v": poisoned(outputs), "inverse": poisoned(1)}
+    if op is fk.spectral_scale:
+        known["out"] = poisoned(inputs, outputs)
+    if op is fk.spectral_backward:
+        known["dw"] = normals(28, inputs, outputs)
     if op is fk.mix_rows:
         known["b"] = normals(3, rows, outputs)
     if op is fk.slope_penalty:

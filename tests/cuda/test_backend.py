@@ -66,6 +66,8 @@ CHANGES = {
     "wgan-gp": dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_one_sided=True),
     "lazy r1": dict(gradient_penalty="r1", penalty_every=2),
     "smooth r1+r2": dict(gradient_penalty="r1+r2", discriminator_activation="tanh", update="joint"),
+    "spectral norm, clipped": dict(spectral_norm=True, clip_norm=0.1, weight_decay=0.1, ema=0.9),
+    "rising and falling rate": dict(warmup_epochs=0.2, decay="cosine", decay_epochs=0.5),
     "deep": dict(generator=[3, 2], discriminator=[]),
 }
 

@@ -64,6 +64,13 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.sgd: Contract("params velocity", *_UPDATE),
     fk.rmsprop: Contract("params square", *_UPDATE),
     fk.begin_update: Contract("rate updates", *_EXACT),
+    fk.shrink: Contract("params", *_UPDATE),
+    fk.average: Contract("mean", *_UPDATE),
+    fk.sum_of_squares: Contract("out", *_SUMS),
+    fk.clip: Contract("values", *_UPDATE),
+    fk.power_iteration: Contract("u v inverse", *_SUMS),
+    fk.spectral_scale: Contract("out", *_UPDATE),
+    fk.spectral_backward: Contract("dw sums", *_SUMS),
     fk.uniform: Contract("out", *_EXACT),
     fk.integers: Contract("out", *_EXACT),
     # radius and angle are of order one, 5.8 at most; the angle 2 pi u is rounded before NumPy's cos sees it

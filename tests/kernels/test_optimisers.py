@@ -139,8 +139,60 @@ def test_an_update_is_counted_and_its_rate_decays(step, start, steps, expected):
         updates=np.array([41]),
         step=np.array([step]),
         initial_rate=2e-4,
+        warmup_steps=0.0,
         decay_start=float(start),
         decay_steps=float(steps),
+        cosine=False,
     )
     assert after["updates"][0] == 42
     assert after["rate"][0] == np.float32(2e-4 * expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "warmup", "cosine", "expected"),
+    [
+        (0, 4, False, 0.25),
+        (3, 4, False, 1),
+        (9, 4, False, 1),
+        (125, 4, True, 0.5),
+        (112.5, 0, True, 0.85355339),
+    ],
+)
+def test_a_rate_rises_and_falls_along_a_cosine(step, warmup, cosine, expected):
+    after = run_both(
+        fk.begin_update,
+        rate=poisoned(1),
+        updates=np.array([0]),
+        step=np.array([int(step)]),
+        initial_rate=2e-4,
+        warmup_steps=float(warmup),
+        decay_start=100 - (step - int(step)),
+        decay_steps=50.0,
+        cosine=cosine,
+    )
+    assert after["rate"][0] == pytest.approx(2e-4 * expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_weight_decay_and_averages(size):
+    params, rate = normals(1, size), np.array([0.01], np.float32)
+    after = run_both(fk.shrink, params=params, rate=rate, decay=3.0)
+    np.testing.assert_allclose(after["params"], params * 0.97, rtol=1e-6)
+    for t, new in ((1, 9 / 11), (10**6, 0.1)):
+        mean = normals(2, size)
+        after = run_both(fk.average, params=params, mean=mean, updates=np.array([t]), decay=0.9)
+        np.testing.assert_allclose(after["mean"], mean + new * (params - mean), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_gradient_is_shortened_to_its_limit(size):
+    values = normals(3, size)
+    square = run_both(fk.sum_of_squares, values=values, out=poisoned(1))["out"]
+    norm = float(np.linalg.norm(values.astype(float)))
+    assert square[0] == pytest.approx(norm**2, rel=1e-5)
+    squares = np.array([square[0], 4], np.float32)  # another part of the gradient
+    whole = np.hypot(norm, 2)
+    short = run_both(fk.clip, values=values, squares=squares, limit=1.0)["values"]
+    np.testing.assert_allclose(short, values / whole, rtol=1e-5, atol=1e-7)
+    same = run_both(fk.clip, values=values, squares=squares, limit=2 * whole)["values"]
+    np.testing.assert_array_equal(same, values)

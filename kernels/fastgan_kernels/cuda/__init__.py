@@ -8,7 +8,7 @@ modules, under the names of the ops' files; their launchers say how many threads
 import importlib.util
 
 from ..dispatch import LAUNCHED
-from . import clock, dense, losses, optimisers, penalty, permutation, philox, rows, softmax
+from . import clock, dense, losses, optimisers, penalty, permutation, philox, rows, softmax, spectral
 from .device import SIMULATED, array_type, copy_to, to_device, to_host
 
 if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels can still be compiled
@@ -26,6 +26,7 @@ __all__ = [
     "philox",
     "rows",
     "softmax",
+    "spectral",
     "to_device",
     "to_host",
 ]

@@ -9,8 +9,9 @@ from numba import cuda, float32, int64
 
 from .. import optimisers
 from ..dispatch import launched
+from ..elementary import cos_sin_turns
 from ..optimisers import adam_one, rmsprop_one, sgd_one
-from .device import launch, launch_over
+from .device import TOGETHER, added, launch, launch_over
 
 
 @cuda.jit
@@ -86,18 +87,86 @@ def _rmsprop(params, grads, square, rate, rho, epsilon):
 
 
 @cuda.jit
-def begin_update(rate, updates, step, initial_rate, whole, part, decay_steps):
+def begin_update(rate, updates, step, initial_rate, warmup_steps, whole, part, decay_steps, cosine):
     """`optimisers.begin_update` by one thread, with decay_start = whole + part: float32 could not hold many steps."""
     updates[0] += 1
-    left = float32(1)
+    size = float32(1)
+    if warmup_steps > 0:
+        size = min(size, float32(step[0] + 1) / warmup_steps)
     if decay_steps > 0:
-        left = float32(1) - (float32(step[0] - whole) - part) / decay_steps
-        left = min(float32(1), max(float32(0), left))
-    rate[0] = initial_rate * left
+        fallen = (float32(step[0] - whole) - part) / decay_steps
+        fallen = min(float32(1), max(float32(0), fallen))
+        left, _ = cos_sin_turns(float32(0.5) * fallen)
+        size *= (float32(1) + left) * float32(0.5) if cosine else float32(1) - fallen
+    rate[0] = initial_rate * size
 
 
 @launched(optimisers.begin_update)
-def _begin_update(rate, updates, step, initial_rate, decay_start, decay_steps):
+def _begin_update(rate, updates, step, initial_rate, warmup_steps, decay_start, decay_steps, cosine):
     whole = int64(math.floor(decay_start))
-    numbers = np.array([initial_rate, decay_start - whole, decay_steps], np.float32)
-    launch(begin_update, 1, 1, rate, updates, step, numbers[0], whole, numbers[1], numbers[2])
+    numbers = np.array([initial_rate, warmup_steps, decay_start - whole, decay_steps], np.float32)
+    initial_rate, warmup_steps, part, decay_steps = numbers
+    constants = initial_rate, warmup_steps, whole, part, decay_steps, bool(cosine)
+    launch(begin_update, 1, 1, rate, updates, step, *constants)
+
+
+@cuda.jit
+def shrink(params, rate, decay):
+    """`optimisers.shrink`."""
+    i = cuda.grid(1)
+    if i < params.size:
+        params[i] *= float32(1) - rate[0] * decay
+
+
+@launched(optimisers.shrink)
+def _shrink(params, rate, decay):
+    launch_over(shrink, params.size, params, rate, np.float32(decay))
+
+
+@cuda.jit
+def average(params, mean, updates, decay):
+    """`optimisers.average`."""
+    i = cuda.grid(1)
+    if i < params.size:
+        t = float32(updates[0])
+        new = float32(1) - min(decay, (float32(1) + t) / (float32(10) + t))
+        mean[i] += new * (params[i] - mean[i])
+
+
+@launched(optimisers.average)
+def _average(params, mean, updates, decay):
+    launch_over(average, params.size, params, mean, updates, np.float32(decay))
+
+
+@cuda.jit
+def sum_of_squares(values, out):
+    """`optimisers.sum_of_squares`, one block."""
+    total = float32(0)
+    for i in range(cuda.threadIdx.x, values.size, TOGETHER):
+        total += values[i] * values[i]
+    total = added(total)
+    if cuda.threadIdx.x == 0:
+        out[0] = total
+
+
+@launched(optimisers.sum_of_squares)
+def _sum_of_squares(values, out):
+    launch(sum_of_squares, 1, TOGETHER, values, out)
+
+
+@cuda.jit
+def clip(values, squares, limit):
+    """`optimisers.clip`."""
+    i = cuda.grid(1)
+    if i < values.size:
+        total = float32(0)
+        for part in range(squares.size):
+            total += squares[part]
+        norm = math.sqrt(total)
+        if norm > limit:
+            values[i] *= limit / norm
+
+
+@launched(optimisers.clip)
+def _clip(values, squares, limit):
+    launch_over(clip, values.size, values, squares, np.float32(limit))

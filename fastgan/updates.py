@@ -1,0 +1,145 @@
+"""A player learns: its gradients, what is done to them, and a step of its optimiser, shared out to a team's threads."""
+
+from __future__ import annotations
+
+from fastgan.compiled import part
+from fastgan.networks import ADAM, BLOCK, INPUTS, MOVE_START, MOVE_STOP, OUTPUTS, SGD, weights
+from fastgan.passes import gradient
+from fastgan.team import meet
+from fastgan_kernels import (
+    adam,
+    average,
+    begin_update,
+    clip,
+    copy,
+    power_iteration,
+    rmsprop,
+    sgd,
+    shrink,
+    spectral_backward,
+    spectral_scale,
+    sum_of_squares,
+)
+
+
+@part
+def learn(net, x, labels, biased, team, step):
+    """Update this thread's parameters: the gradient over all rows of x, then the optimiser, block by block.
+
+    What needs the whole gradient of a layer or of the network comes between the two, and the team meets there.
+    """
+    begin(net, step)
+    if net.spectral.scaled.size == 0 and net.squares.size == 0:
+        for block in net.blocks:
+            gradient(net, block, x, labels, biased)
+            optimise(net, block[MOVE_START], block[MOVE_STOP])
+    else:
+        for block in net.blocks:
+            gradient(net, block, x, labels, biased)
+        meet(team)
+        if net.spectral.scaled.size > 0:
+            undo_normalisation(net, team)
+        if net.squares.size > 0:
+            measure_gradient(net, team)
+        for block in net.blocks:
+            optimise(net, block[MOVE_START], block[MOVE_STOP])
+        if net.spectral.scaled.size > 0:
+            meet(team)
+            normalise(net, team, True)
+
+
+@part
+def update(net, step):
+    """One step of the network's optimiser along its gradients."""
+    begin(net, step)
+    optimise(net, 0, len(net.params))
+
+
+@part
+def begin(net, step):
+    """Count an update and set its learning rate."""
+    rule = net.optimiser
+    begin_update(
+        net.rate,
+        net.updates,
+        step,
+        rule.initial_rate,
+        rule.warmup_steps,
+        rule.decay_start,
+        rule.decay_steps,
+        rule.cosine,
+    )
+
+
+@part
+def optimise(net, start, stop):
+    """Move the parameters from `start` to `stop` along their gradients."""
+    rule = net.optimiser
+    params, grads, mean, square = (
+        net.params[start:stop],
+        net.grads[start:stop],
+        net.mean[start:stop],
+        net.square[start:stop],
+    )
+    if net.squares.size > 0:
+        clip(grads, net.squares, rule.clip_norm)
+    if rule.weight_decay > 0:
+        shrink(params, net.rate, rule.weight_decay)
+    if rule.code == ADAM:
+        adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
+    elif rule.code == SGD:
+        sgd(params, grads, mean, net.rate, rule.momentum)
+    else:
+        rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)
+    if net.average.size > 0:
+        average(params, net.average[start:stop], net.updates, rule.average_decay)
+
+
+@part
+def measure_gradient(net, team):
+    """Squared norms of all parts of the gradient, the same however many threads there are."""
+    for place in range(team.rank, net.squares.size, team.size):
+        stop = min((place + 1) * BLOCK, len(net.grads))
+        sum_of_squares(net.grads[place * BLOCK : stop], net.squares[place : place + 1])
+    meet(team)
+
+
+@part
+def normalise(net, team, iterate):
+    """Make the weights that the network applies from its parameters, after one power iteration or with the last one's.
+
+    Layers are shared out to the team.
+    """
+    inputs = outputs = 0
+    for layer in range(len(net.layers)):
+        left, right = inputs, outputs
+        inputs, outputs = inputs + net.layers[layer, INPUTS], outputs + net.layers[layer, OUTPUTS]
+        if layer % team.size == team.rank:
+            w, b = weights(net, net.params, layer)
+            scaled, scaled_bias = weights(net, net.spectral.scaled, layer)
+            inverse = net.spectral.inverse[layer : layer + 1]
+            if iterate:
+                power_iteration(w, net.spectral.left[left:inputs], net.spectral.right[right:outputs], inverse)
+            spectral_scale(w, inverse, scaled)
+            copy(b, scaled_bias)
+
+
+@part
+def undo_normalisation(net, team):
+    """Turn gradients at the weights that the network applies into gradients at its parameters."""
+    inputs = outputs = 0
+    for layer in range(len(net.layers)):
+        left, right = inputs, outputs
+        inputs, outputs = inputs + net.layers[layer, INPUTS], outputs + net.layers[layer, OUTPUTS]
+        if layer % team.size == team.rank:
+            dw, _ = weights(net, net.grads, layer)
+            scaled, _ = weights(net, net.spectral.scaled, layer)
+            spectral_backward(
+                dw,
+                scaled,
+                net.spectral.left[left:inputs],
+                net.spectral.right[right:outputs],
+                net.spectral.inverse[layer : layer + 1],
+                net.spectral.sums[left:inputs],
+            )
+    meet(team)
