@@ -17,7 +17,7 @@ from fastgan.networks import (
 )
 from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import Settings
-from fastgan.step import STATISTICS, Gan, Role, Roles
+from fastgan.state import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
 from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
@@ -83,7 +83,7 @@ def build_discriminator(
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
     hidden = list(settings.discriminator)
     return build_network(
-        [spec.network_width, *hidden, 1 + n_classes],
+        [spec.network_width * settings.packing, *hidden, 1 + n_classes],
         [settings.discriminator_activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
@@ -107,8 +107,12 @@ def start_spectral(net: Network, random: np.random.Generator) -> None:
 
 
 def roles_of(loss: str, label_smoothing: float) -> Roles:
-    """Targets, signs and loss codes of the three roles; smoothing lowers the real target alone."""
-    real, fake, generator = (Role(code, float(target), float(sign)) for code, target, sign in ROLES[loss])
+    """Targets, signs and loss codes of the three roles; smoothing lowers the real target alone.
+
+    The loss of pairs takes the place of another one's, which it has for the scores and the class losses.
+    """
+    terms = ROLES["wasserstein" if loss == "relativistic" else loss]
+    real, fake, generator = (Role(code, float(target), float(sign)) for code, target, sign in terms)
     return Roles(real._replace(target=real.target * (1 - label_smoothing)), fake, generator)
 
 
@@ -135,17 +139,17 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     lone_real, lone_fake, lone_halves = lay_out(kind, joint=False, smooth=smooth)
     most = max(halves, lone_halves)
     # A loop of the caller's may give a whole batch as one half.
-    discriminator_rows = most * batch if most > 2 else 2 * real_rows
+    packs = (most * batch if most > 2 else 2 * real_rows) // settings.packing
     labelled = n_classes > 0
     generator = build_generator(settings, spec, n_classes, max_rows=batch, steps_per_epoch=steps_per_epoch)
     discriminator = build_discriminator(
-        settings, spec, n_classes, max_rows=discriminator_rows, steps_per_epoch=steps_per_epoch
+        settings, spec, n_classes, max_rows=packs, steps_per_epoch=steps_per_epoch
     )
     random = np.random.Generator(np.random.Philox(key=settings.seed, counter=_INITIAL_WEIGHTS))
     initialise(generator, settings.init, settings.init_std, random)
     initialise(discriminator, settings.init, settings.init_std, random)
     start_spectral(discriminator, random)
-    width = spec.network_width
+    width = spec.network_width * settings.packing
     return Gan(
         generator=generator,
         discriminator=discriminator,
@@ -154,13 +158,13 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         real_half=real_half,
         fake_half=fake_half,
         lone_real=lone_real,
-        lone_fake=lone_fake,
+        lone_fake=lone_fake._replace(start=0),
         team=alone(),
         duet=alone(),
         latent=aligned(batch * settings.latent_dim).reshape(batch, settings.latent_dim),
         latent_labels=np.zeros(batch if labelled else 0, np.int64),
-        real=aligned(discriminator_rows * width).reshape(discriminator_rows, width),
-        real_labels=np.zeros(discriminator_rows if labelled else 0, np.int64),
+        real=aligned(packs * width).reshape(packs, width),
+        real_labels=np.zeros(packs if labelled else 0, np.int64),
         indices=np.zeros(2 * real_rows, np.int64),
         mixing=aligned(batch if kind == "wgan-gp" else 0),
         losses=np.zeros((5, 2 * batch), np.float32),
@@ -172,9 +176,14 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_classes=n_classes,
         vocabulary=spec.vocabulary,
         real_rows=real_rows,
+        pack=settings.packing,
+        noise=settings.instance_noise,
+        noise_steps=settings.instance_noise_epochs * steps_per_epoch,
         slots=0,
         n_critic=settings.n_critic,
+        n_generator=settings.n_generator,
         joint=joint,
+        paired=settings.loss == "relativistic",
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )

@@ -112,7 +112,7 @@ class Metrics(Callback):
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        from fastgan.step import STATISTICS
+        from fastgan.state import STATISTICS
 
         assert self.sums is not None
         now = time.perf_counter()
@@ -129,7 +129,7 @@ class Metrics(Callback):
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """Rows of a ``metrics.jsonl``; none if it does not exist, and none from the first damaged line on."""
-    from fastgan.step import STATISTICS
+    from fastgan.state import STATISTICS
 
     rows = []
     if path.exists():

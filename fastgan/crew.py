@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgan.build import build_duet, build_team
-from fastgan.step import TRAIN, Gan
+from fastgan.state import Gan
+from fastgan.step import TRAIN
 from fastgan.team import CANCELLED, GROUP
 
 # A trial of another way takes this part of a call's time, seconds at least, and never more than half of its steps.
@@ -109,7 +110,7 @@ def ways(gan: Gan, threads: int, cores: int) -> list[Way]:
         return [Way(2), Way(2, duet=True)]
     if threads:
         return [Way(threads)]
-    most = max(1, min(cores, gan.real_rows // GROUP))
+    most = max(1, min(cores, gan.real_rows // gan.pack // GROUP))
     numbers = [2**power for power in range(most.bit_length())]
     return [Way(number) for number in sorted({*numbers, most})] + [Way(2, duet=True)] * (cores > 1)
 

@@ -13,7 +13,8 @@ from fastgan.backends import Backend
 from fastgan.errors import UserError
 from fastgan.networks import whole_layers
 from fastgan.staging import Stage
-from fastgan.step import STATISTICS, TRAIN, Gan, perform
+from fastgan.state import STATISTICS, Gan
+from fastgan.step import TRAIN, perform
 from fastgan_kernels import cuda as kernels
 from fastgan_kernels.cuda.device import SIMULATED
 from fastgan_kernels.dispatch import LAUNCHED

@@ -32,7 +32,7 @@ class GAN(Settings):
 
     Attributes
     ----------
-    history : dict of (steps,) arrays, the statistics of every step; see `fastgan.step.STATISTICS`
+    history : dict of (steps,) arrays, the statistics of every step; see `fastgan.state.STATISTICS`
     stats : running figures of the training, `fastgan.stats.Stats`
     n_classes_ : classes it was trained with
     spec_ : `fastgan.data.DataSpec` of the data it learnt from

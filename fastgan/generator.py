@@ -14,7 +14,7 @@ from fastgan.data.labels import describe, labels_to_classes
 from fastgan.errors import UserError
 from fastgan.passes import forward
 from fastgan.settings import Settings
-from fastgan.step import STREAMS
+from fastgan.state import STREAMS
 from fastgan_kernels import integers, key_of, normal, uniform
 
 Labels = int | str | Sequence[int] | Sequence[str] | np.ndarray

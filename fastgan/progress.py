@@ -24,7 +24,7 @@ REFRESH_SECONDS = 0.1
 
 def columns(*names: str) -> list[int]:
     """Return where these statistics stand in a row of them."""
-    from fastgan.step import STATISTICS
+    from fastgan.state import STATISTICS
 
     return [STATISTICS.index(name) for name in names]
 

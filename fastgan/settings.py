@@ -13,7 +13,7 @@ from fastgan.errors import UserError, nearest
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
-LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge")
+LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
 # How a value is refused, and how one of several in a list is.
@@ -82,9 +82,22 @@ class Settings:
         choices=("separate", "joint"),
     )
     batch_size: int = knob("training", 64, "rows of a batch", least=2)
-    n_critic: int = knob("training", 1, "discriminator steps for each generator step", least=1)
+    n_critic: int = knob("training", 1, "discriminator steps in a step", least=1)
+    n_generator: int = knob("training", 1, "generator updates in a step", least=1)
     label_smoothing: float = knob(
         "training", 0.0, "real target is 1 minus this (one-sided)", least=0.0, below=1.0
+    )
+    packing: int = knob(
+        "training", 1, "rows that the discriminator judges together, against mode collapse (PacGAN)", least=1
+    )
+    instance_noise: float = knob(
+        "training",
+        0.0,
+        "standard deviation of noise on all that the discriminator sees, in network units",
+        least=0.0,
+    )
+    instance_noise_epochs: float = knob(
+        "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
     )
     sampling: str = knob(
         "training",
@@ -174,6 +187,21 @@ class Settings:
             raise UserError(
                 f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
                 "side; give gradient_penalty = 'wgan-gp' or set it to false"
+            )
+        if self.loss == "relativistic" and self.update != "joint":
+            raise UserError(
+                "loss is 'relativistic', which pairs real and fake rows, but update is 'separate'; set update = 'joint'"
+            )
+        half = self.batch_size if self.update == "joint" else self.batch_size // 2
+        if half % self.packing:
+            raise UserError(
+                f"packing is {self.packing}, which does not divide the discriminator's {half} rows of a kind; "
+                "give another batch_size"
+            )
+        if self.packing > 1 and self.n_classes:
+            raise UserError(
+                f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
+                "class; set one of them to 1 or 0"
             )
         if self.update == "separate" and self.batch_size % 2:
             raise UserError(

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgan.step import ROWS, Gan, draw_rows
+from fastgan.batches import draw_rows
+from fastgan.state import ROWS, Gan
 from fastgan_kernels import cuda as kernels
 from fastgan_kernels import shuffled_rows
 from fastgan_kernels.cuda.device import SIMULATED

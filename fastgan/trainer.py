@@ -18,14 +18,13 @@ from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.errors import UserError
 from fastgan.generator import Generator
 from fastgan.settings import Settings
+from fastgan.state import STATISTICS, Gan
 from fastgan.step import (
-    STATISTICS,
     TRAIN,
     TRAIN_DISCRIMINATOR,
     TRAIN_DISCRIMINATOR_FAKE,
     TRAIN_DISCRIMINATOR_REAL,
     TRAIN_GENERATOR,
-    Gan,
 )
 
 CHUNK_SECONDS = 0.1
@@ -60,7 +59,7 @@ class Trainer:
         self, settings: Settings, dataset: Dataset, *, own_loop: bool = False, keep_history: bool = True
     ):
         settings.check()
-        for name in ("warmup_epochs", "decay_epochs"):
+        for name in ("warmup_epochs", "decay_epochs", "instance_noise_epochs"):
             if own_loop and getattr(settings, name):
                 raise UserError(
                     f"{name} is {getattr(settings, name)} but a loop of your own has no epochs; "
@@ -187,6 +186,21 @@ class Trainer:
                 "gradient_penalty is 'wgan-gp', which mixes real and fake rows, but this update has one kind alone; "
                 "call train_discriminator_step, or set it to 'r1' or 'r2'"
             )
+        if lone and self._gan.paired:
+            raise UserError(
+                "loss is 'relativistic', which pairs real and fake rows, but this update has one kind alone; "
+                "call train_discriminator_step"
+            )
+        if action == TRAIN_GENERATOR and self._gan.paired and not self._gan.discriminator.updates[0]:
+            raise UserError(
+                "loss is 'relativistic', which compares with the discriminator's newest real rows, and it has seen "
+                "none; call train_discriminator_step first"
+            )
+        if len(x) % self.settings.packing:
+            raise UserError(
+                f"the batch has {len(x)} rows but packing is {self.settings.packing}, which does not divide them; "
+                "give a multiple"
+            )
         if len(x) > most:
             raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
         self._gan.indices[: len(x)] = np.arange(len(x))
@@ -234,6 +248,11 @@ class Trainer:
 def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:
     """Check that settings and data go together; the number of classes the GAN is trained with."""
     n_classes = settings.n_classes or dataset.spec.n_classes
+    if settings.packing > 1 and n_classes:
+        raise UserError(
+            f"packing is {settings.packing} but {dataset.name} has {n_classes} classes, and rows judged together "
+            "have no one class; leave the labels out or set packing to 1"
+        )
     if settings.n_classes and not len(dataset.labels):
         raise UserError(
             f"n_classes is {settings.n_classes} but {dataset.name} has no labels; give labels or set n_classes to 0"

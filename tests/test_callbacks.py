@@ -10,7 +10,7 @@ from fastgan import checkpoint
 from fastgan.callbacks import NEVER, Every, Metrics, Show, read_metrics
 from fastgan.errors import UserError
 from fastgan.progress import make_progress
-from fastgan.step import STATISTICS
+from fastgan.state import STATISTICS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fastgan.crew import Crew, Pace, Way, ways
-from fastgan.step import STATISTICS, TRAIN, TRAIN_DISCRIMINATOR_FAKE, TRAIN_GENERATOR, TRAIN_ON_BATCH
+from fastgan.state import STATISTICS
+from fastgan.step import TRAIN, TRAIN_DISCRIMINATOR_FAKE, TRAIN_GENERATOR, TRAIN_ON_BATCH
 
 TRAININGS = {
     "plain": dict(batch_size=64),

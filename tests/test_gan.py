@@ -17,7 +17,7 @@ import fastgan
 from fastgan import GAN, UserError
 from fastgan.callbacks import Every
 from fastgan.settings import Settings
-from fastgan.step import STATISTICS
+from fastgan.state import STATISTICS
 
 from .small_gan import PIXELS, X, Y, refused, small
 

@@ -174,9 +174,10 @@ def test_both_backends_and_any_number_of_threads_agree(make_trainer, state_of, k
 
 
 @pytest.mark.parametrize("update", ["separate", "joint"])
-@pytest.mark.parametrize("kind", ["r1", "r2", "r1+r2"])
+@pytest.mark.parametrize("kind", ["none", "r1", "r2", "r1+r2"])
 def test_a_half_of_the_callers_has_its_penalty(make_trainer, kind, update):
-    from fastgan.step import STATISTICS, TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL
+    from fastgan.state import STATISTICS
+    from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL
 
     trainer = make_trainer(gradient_penalty=kind, update=update)
     rows, none = trainer.dataset.array[:16], np.zeros(0, np.int64)

@@ -7,7 +7,7 @@ from PIL import Image
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
 from fastgan.pictures import curves, draw_samples, marginals, sample_grid, scatter, tokens
-from fastgan.step import STATISTICS
+from fastgan.state import STATISTICS
 
 
 def spec(kind, width, dtype="float32", **fields):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from fastgan.errors import UserError
 from fastgan.progress import Bar, KerasLog, Lines, Progress, compact, duration, make_progress, short
-from fastgan.step import STATISTICS
+from fastgan.state import STATISTICS
 
 VALUES = {
     "d_loss_real": 0.6,

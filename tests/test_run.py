@@ -17,7 +17,7 @@ from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
 from fastgan.run import load_run, train_run
-from fastgan.step import STATISTICS
+from fastgan.state import STATISTICS
 
 from .commands import STEPS_PER_EPOCH, TINY, process, tree
 

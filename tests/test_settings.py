@@ -93,7 +93,7 @@ def test_every_number_knob_has_a_lower_limit(knob):
 
 def test_the_names_are_those_that_the_code_behind_them_knows():
     assert settings.ACTIVATIONS == tuple(fastgan_kernels.ACTIVATIONS)
-    assert settings.LOSSES == tuple(fastgan_kernels.ROLES)
+    assert settings.LOSSES == (*fastgan_kernels.ROLES, "relativistic")
     assert settings.OPTIMISERS == tuple(networks.OPTIMISERS)
 
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from fastgan import step
+from fastgan.batches import generate, real_batch
 from fastgan.build import roles_of
 from fastgan.passes import forward
+from fastgan.state import STATISTICS, STREAMS
 
 
 def perform(trainer, action=step.TRAIN, steps=1, rows=None):
-    statistics = np.zeros((steps, len(step.STATISTICS)), np.float32)
+    statistics = np.zeros((steps, len(STATISTICS)), np.float32)
     data = trainer.dataset.array if rows is None else rows
     labels = trainer.dataset.labels[: len(data)]
     step.perform(action, trainer.gan, data, labels, statistics)
@@ -78,13 +80,13 @@ def test_each_critic_step_has_rows_and_noise_of_its_own(make_trainer, sampling):
     gan, data = trainer.gan, trainer.dataset
     rows, latents, labels = [], [], []
     for critic_step in range(gan.n_critic):
-        x, _ = step.real_batch(gan, data.array, data.labels, critic_step)
+        x, _ = real_batch(gan, data.array, data.labels, critic_step)
         rows.append(x.tobytes())
-        first = critic_step * step.STREAMS
-        step.generate(gan, gan.real_rows, first)
+        first = critic_step * STREAMS
+        generate(gan, gan.real_rows, first)
         latents.append(gan.latent[: gan.real_rows].tobytes())
         labels.append(gan.latent_labels[: gan.real_rows].tobytes())
-    step.generate(gan, 16, gan.n_critic * step.STREAMS)
+    generate(gan, 16, gan.n_critic * STREAMS)
     latents.append(gan.latent[: gan.real_rows].tobytes())
     assert len(set(rows)) == len(set(labels)) == 5
     assert len(set(latents)) == 6
@@ -98,7 +100,7 @@ def test_shuffled_rows_are_each_seen_once_a_pass(make_trainer, rows, n_critic, u
     gan, data, seen = trainer.gan, trainer.dataset, []
     while len(seen) < 3 * rows:
         for critic_step in range(n_critic):
-            step.real_batch(gan, data.array, data.labels, critic_step)
+            real_batch(gan, data.array, data.labels, critic_step)
             seen.extend(gan.indices[: gan.real_rows].tolist())
         gan.clock[0] += 1
     passes = [seen[i * rows : (i + 1) * rows] for i in range(3)]
@@ -110,7 +112,7 @@ def test_rows_drawn_with_replacement_repeat(make_trainer):
     trainer = make_trainer(rows=40, sampling="replacement")
     drawn = []
     for _ in range(20):
-        step.real_batch(trainer.gan, trainer.dataset.array, trainer.dataset.labels, 0)
+        real_batch(trainer.gan, trainer.dataset.array, trainer.dataset.labels, 0)
         drawn.extend(trainer.gan.indices[:8].tolist())
         trainer.gan.clock[0] += 1
     assert set(drawn) <= set(range(40))
@@ -133,10 +135,10 @@ def test_smoothing_changes_the_real_target_alone(make_trainer, loss):
 def test_statistics_are_the_losses_and_scores_before_each_update(make_trainer):
     trainer = make_trainer(classes=3)
     gan, data = trainer.gan, trainer.dataset
-    x, y = (each.copy() for each in step.real_batch(gan, data.array, data.labels, 0))
+    x, y = (each.copy() for each in real_batch(gan, data.array, data.labels, 0))
     net = gan.discriminator
     scores = forward(net, x, y[:0]).astype(float)
-    statistics = dict(zip(step.STATISTICS, perform(trainer)[0], strict=True))
+    statistics = dict(zip(STATISTICS, perform(trainer)[0], strict=True))
     assert statistics["d_loss_real"] == pytest.approx(np.mean(np.logaddexp(0, -scores[:, 0])), rel=1e-5)
     assert statistics["d_real"] == pytest.approx(np.mean(1 / (1 + np.exp(-scores[:, 0]))), rel=1e-5)
     log_softmax = scores[:, 1:] - np.log(np.exp(scores[:, 1:]).sum(axis=1, keepdims=True))
@@ -157,7 +159,7 @@ def test_statistics_are_the_losses_and_scores_before_each_update(make_trainer):
 def test_each_part_of_a_step_fills_its_own_columns(make_trainer, action, columns):
     trainer = make_trainer(classes=3)
     statistics = perform(trainer, action, rows=trainer.dataset.array[:8])[0]
-    filled = np.zeros(len(step.STATISTICS), bool)
+    filled = np.zeros(len(STATISTICS), bool)
     filled[columns] = True
     assert np.all((statistics != 0) == filled)
 
@@ -170,7 +172,7 @@ def test_without_classes_the_class_losses_are_zero(make_trainer):
 
 def test_uniform_latents_lie_between_zero_and_one(make_trainer):
     trainer = make_trainer(latent="uniform")
-    step.generate(trainer.gan, 16, 0)
+    generate(trainer.gan, 16, 0)
     assert 0 <= trainer.gan.latent.min() < 0.2 and 0.8 < trainer.gan.latent.max() < 1
 
 
@@ -178,6 +180,6 @@ def test_bytes_and_tokens_reach_the_networks_in_their_units(make_trainer):
     for kind in ("bytes", "tokens", "numbers"):
         trainer = make_trainer(kind)
         data = trainer.dataset
-        x, _ = step.real_batch(trainer.gan, data.array, data.labels, 0)
+        x, _ = real_batch(trainer.gan, data.array, data.labels, 0)
         expected = data.spec.to_network_units(data.array[trainer.gan.indices[:8]])
         np.testing.assert_allclose(x, expected, atol=3e-7)  # one rounding of numbers within 2.5

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fastgan import step
-from fastgan.settings import LOSSES, OPTIMISERS, PENALTIES
+from fastgan import state, step
+from fastgan.settings import OPTIMISERS, PENALTIES
+from fastgan_kernels import ROLES
 
 from .twin import HIDDEN, Twin, torch
 
@@ -17,7 +18,7 @@ STATISTICS = 1e-6  # of one or of the value: means of values of order one; 5e-8
 
 
 def run(trainer):
-    statistics = np.zeros((1, len(step.STATISTICS)), np.float32)
+    statistics = np.zeros((1, len(state.STATISTICS)), np.float32)
     trainer.backend.perform(
         step.TRAIN, trainer.gan, trainer.dataset.array, trainer.dataset.labels, statistics
     )
@@ -32,7 +33,7 @@ def assert_gradients_equal(ours, theirs):
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 @pytest.mark.parametrize(("kind", "classes"), [("numbers", 0), ("bytes", 3), ("tokens", 0), ("tokens", 3)])
 @pytest.mark.parametrize("update", ["separate", "joint"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ROLES)
 def test_gradients_of_a_whole_step(make_trainer, loss, update, kind, classes, backend):
     smoothing = 0.1 if loss in ("bce", "mse") and update == "joint" else 0.0
     trainer = make_trainer(
@@ -56,6 +57,43 @@ def test_gradients_of_a_whole_step(make_trainer, loss, update, kind, classes, ba
     np.testing.assert_allclose(statistics, twin.statistics, rtol=STATISTICS, atol=STATISTICS)
     for ours, theirs in ((g, twin.g), (d, twin.d)):
         np.testing.assert_allclose(ours.params, theirs.flat(), rtol=0, atol=WEIGHTS)
+
+
+WAYS = {
+    "pairs": dict(loss="relativistic", update="joint"),
+    "pairs with penalties": dict(loss="relativistic", update="joint", gradient_penalty="r1+r2"),
+    "pairs with noise": dict(loss="relativistic", update="joint", instance_noise=0.3),
+    "noise": dict(instance_noise=0.3),
+    "noise on a joint update": dict(instance_noise=0.3, update="joint", n_critic=2),
+    "two updates of the generator": dict(n_generator=2),
+    "two updates of both": dict(n_generator=2, n_critic=2, update="joint"),
+}
+PACKED = {
+    "packed": dict(packing=2),
+    "packed in a joint update": dict(packing=4, update="joint", n_critic=2),
+    "packed with a penalty": dict(packing=2, gradient_penalty="wgan-gp", loss="wasserstein"),
+    "packed with noise": dict(packing=2, instance_noise=0.3, n_generator=2),
+    "packed pairs": dict(packing=2, loss="relativistic", update="joint"),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize(
+    ("way", "classes"),
+    [*((way, classes) for way in WAYS for classes in (0, 3)), *((way, 0) for way in PACKED)],
+)
+def test_other_ways_to_train(make_trainer, way, classes, backend):
+    sgd = dict(optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1)
+    trainer = make_trainer("bytes", classes=classes, backend=backend, **sgd, **(WAYS | PACKED)[way])
+    twin = Twin(trainer)
+    d_gradients = twin.step()
+    statistics = run(trainer)
+    g, d = trainer.gan.generator, trainer.gan.discriminator
+    assert_gradients_equal(d.grads, d_gradients)
+    assert_gradients_equal(g.grads, twin.g.flat(gradients=True))
+    np.testing.assert_allclose(statistics, twin.statistics, rtol=1e-5, atol=2 * STATISTICS)
+    for ours, theirs in ((g, twin.g), (d, twin.d)):
+        np.testing.assert_allclose(ours.params, theirs.flat(), rtol=0, atol=2 * WEIGHTS)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
@@ -89,7 +127,7 @@ def test_gradients_of_a_penalised_step(make_trainer, penalty, update, activation
     np.testing.assert_allclose(d.params, twin.d.flat(), rtol=0, atol=2 * WEIGHTS)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ROLES)
 @pytest.mark.parametrize("role", ["real", "fake"])
 def test_gradients_of_one_half(make_trainer, loss, role):
     trainer = make_trainer("bytes", classes=3, loss=loss)

@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastgan import step
+from fastgan.batches import generate, real_batch
 from fastgan.networks import weights
 from fastgan.penalties import HALVES
-from fastgan_kernels import uniform
+from fastgan.state import MIXING, NOISE, STREAMS
+from fastgan_kernels import add_noise, uniform
 
 torch = pytest.importorskip("torch", reason="PyTorch, the other opinion on gradients, is not installed")
 functional = torch.nn.functional
@@ -103,14 +104,15 @@ class Twin:
 
     def real(self, critic_step):
         data = self.trainer.dataset
-        x, y = step.real_batch(self.trainer.gan, data.array, data.labels, critic_step)
+        x, y = real_batch(self.trainer.gan, data.array, data.labels, critic_step)
         return torch.tensor(x.astype(float)), torch.tensor(y.copy())
 
     def fake(self, rows, streams):
         gan = self.trainer.gan
-        step.generate(gan, rows, streams)
+        generate(gan, rows, streams)
         labels = torch.tensor(gan.latent_labels[:rows].copy())
-        return self.g(torch.tensor(gan.latent[:rows].astype(float)), labels), labels
+        fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels)
+        return fake.reshape(rows // gan.pack, -1), labels
 
     def loss(self, role, x, labels):
         logits = self.d(x)
@@ -127,7 +129,7 @@ class Twin:
         points = (real, fake)[half].detach().clone()
         if settings.gradient_penalty == "wgan-gp":
             alpha = np.empty(len(points), np.float32)
-            uniform(alpha, gan.key, gan.clock, critic_step * step.STREAMS + step.MIXING)
+            uniform(alpha, gan.key, gan.clock, critic_step * STREAMS + MIXING)
             alpha = torch.tensor(alpha.astype(float))[:, None]
             points = alpha * real + (1 - alpha) * fake.detach()
         points.requires_grad_(True)
@@ -153,26 +155,60 @@ class Twin:
         if self.settings.clip_norm:
             torch.nn.utils.clip_grad_norm_(player.tensors, self.settings.clip_norm)
 
+    def blurred(self, x, stream):
+        """The noise that fastgan adds to what the discriminator sees."""
+        settings, gan = self.settings, self.trainer.gan
+        noise = np.zeros(x.shape, np.float32)
+        add_noise(noise, settings.instance_noise, gan.noise_steps, gan.key, gan.clock, NOISE + stream, 0)
+        return x + torch.tensor(noise.astype(float))
+
+    def pairs(self, winners, losers):
+        """The loss of winners that should be judged above losers (rows, labels); both count for the classes."""
+        above, below = self.d(winners[0]), self.d(losers[0])
+        value = functional.softplus(below[:, 0] - above[:, 0]).mean()
+        classes = [
+            functional.cross_entropy(logits[:, 1:], labels) if logits.shape[1] > 1 else torch.zeros(())
+            for logits, labels in ((above, winners[1]), (below, losers[1]))
+        ]
+        scores = [float(each[:, 0].mean().detach()) for each in (above, below)]
+        self.statistics += [float(value.detach()), scores[0], float(classes[0].detach())]
+        return value, classes, scores[1]
+
     def step(self):
         gan = self.trainer.gan
+        paired = self.settings.loss == "relativistic"
         for critic_step in range(gan.n_critic):
             self.statistics, self.slopes = [], [0.0, 0.0]
             x, y = self.real(critic_step)
-            fake, labels = self.fake(len(x), critic_step * step.STREAMS)
+            streams = critic_step * STREAMS
+            fake, labels = self.fake(len(x) * gan.pack, streams)
+            x, fake = self.blurred(x, streams), self.blurred(fake.detach(), streams + 1)
             real_penalty, fake_penalty = (
                 partial(self.penalty, half, x, fake, critic_step) for half in (0, 1)
             )
-            if gan.joint:
-                real, fakes = self.loss("real", x, y), self.loss("fake", fake.detach(), labels)
+            if paired:
+                value, classes, score = self.pairs((x, y), (fake, labels))
+                self.statistics += [0.0, score, float(classes[1].detach())]
+                self.d_update(value, *classes, real_penalty(), fake_penalty())
+            elif gan.joint:
+                real, fakes = self.loss("real", x, y), self.loss("fake", fake, labels)
                 self.d_update(real, fakes, real_penalty(), fake_penalty())
             else:
                 self.d_update(self.loss("real", x, y), real_penalty())
-                self.d_update(self.loss("fake", fake.detach(), labels), fake_penalty())
+                self.d_update(self.loss("fake", fake, labels), fake_penalty())
         d_gradients = self.d.flat(gradients=True)
-        fake, labels = self.fake(len(gan.latent), gan.n_critic * step.STREAMS)
-        self.g_optimiser.zero_grad()
-        self.loss("generator", fake, labels).backward()
-        self.clip(self.g)
-        self.g_optimiser.step()
+        for turn in range(gan.n_critic, gan.n_critic + gan.n_generator):
+            del self.statistics[6:]
+            fake, labels = self.fake(len(gan.latent), turn * STREAMS)
+            fake = self.blurred(fake, turn * STREAMS)
+            self.g_optimiser.zero_grad()
+            if paired:
+                value, classes, _ = self.pairs((fake, labels), (x, y))
+                loss = value + classes[0]
+            else:
+                loss = self.loss("generator", fake, labels)
+            loss.backward()
+            self.clip(self.g)
+            self.g_optimiser.step()
         self.statistics += self.slopes
         return d_gradients

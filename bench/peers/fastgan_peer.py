@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.problem import Problem, perform_roles
-from fastgan.step import STATISTICS, TRAIN
+from fastgan.state import STATISTICS
+from fastgan.step import TRAIN
 from fastgan.trainer import Trainer
 
 

@@ -47,7 +47,7 @@ def curves(history: Mapping[str, np.ndarray], path: str | Path, loss: str = "bce
 
     Parameters
     ----------
-    history : one array (n,) for each name of `fastgan.step.STATISTICS`; with ``step`` (n,), the step each value was
+    history : one array (n,) for each name of `fastgan.state.STATISTICS`; with ``step`` (n,), the step each value was
         made at, else 1 to n
     path : of the picture
     loss : adversarial loss; where both players' balance is known, dashed lines show it

@@ -32,10 +32,12 @@ from .losses import (
     softmax_cross_entropy,
     wasserstein,
 )
+from .noise import add_noise
 from .optimisers import adam, average, begin_update, clip, rmsprop, sgd, shrink, sum_of_squares
 from .penalty import activation_curvature, add, due, first_column, mix_rows, slope_penalty
 from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
+from .relativistic import relativistic_rows
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
 from .softmax import grouped_softmax, grouped_softmax_backward
 from .spectral import power_iteration, spectral_backward, spectral_scale
@@ -58,6 +60,7 @@ __all__ = [
     "activation_curvature",
     "adam",
     "add",
+    "add_noise",
     "average",
     "bce_with_logits",
     "begin_update",
@@ -87,6 +90,7 @@ __all__ = [
     "normal",
     "one_hot_rows",
     "power_iteration",
+    "relativistic_rows",
     "rmsprop",
     "sgd",
     "shrink",

@@ -100,6 +100,13 @@ def arguments(op, rows, inputs, outputs, **more):
         "every": 1,
         "tangent": normals(20, rows, outputs),
         "curvature": poisoned(rows, outputs),
+        "deviation": 0.5,
+        "winners": 20 * normals(29, rows, 2),
+        "losers": 20 * normals(30, rows, 2),
+        "dwinners": poisoned(rows, 2),
+        "dlosers": poisoned(rows, 2),
+        "winner_losses": poisoned(rows),
+        "loser_losses": poisoned(rows),
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -125,6 +132,8 @@ def arguments(op, rows, inputs, outputs, **more):
         known["out"] = poisoned(inputs, outputs)
     if op is fk.spectral_backward:
         known["dw"] = normals(28, inputs, outputs)
+    if op is fk.add_noise:
+        known |= {"first": 16, "decay_steps": 2.0**35}
     if op is fk.mix_rows:
         known["b"] = normals(3, rows, outputs)
     if op is fk.slope_penalty:

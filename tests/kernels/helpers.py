@@ -58,6 +58,8 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.activation_curvature: Contract("curvature", *_UPDATE),
     fk.add: Contract("out", *_EXACT),
     fk.due: Contract("", *_EXACT),
+    fk.add_noise: Contract("x", 1e-6, 3e-6),  # as normal
+    fk.relativistic_rows: Contract("dwinners dlosers winner_losses loser_losses", *_LOSS),
     fk.grouped_softmax: Contract("y", *_SOFTMAX),
     fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
     fk.adam: Contract("params mean square", *_UPDATE),

@@ -8,7 +8,20 @@ modules, under the names of the ops' files; their launchers say how many threads
 import importlib.util
 
 from ..dispatch import LAUNCHED
-from . import clock, dense, losses, optimisers, penalty, permutation, philox, rows, softmax, spectral
+from . import (
+    clock,
+    dense,
+    losses,
+    noise,
+    optimisers,
+    penalty,
+    permutation,
+    philox,
+    relativistic,
+    rows,
+    softmax,
+    spectral,
+)
 from .device import SIMULATED, array_type, copy_to, to_device, to_host
 
 if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels can still be compiled
@@ -20,10 +33,12 @@ __all__ = [
     "copy_to",
     "dense",
     "losses",
+    "noise",
     "optimisers",
     "penalty",
     "permutation",
     "philox",
+    "relativistic",
     "rows",
     "softmax",
     "spectral",

@@ -1,0 +1,112 @@
+"""What the discriminator says to rows, what that costs each role, and the gradients that go back to each row."""
+
+from __future__ import annotations
+
+from fastgan.batches import packed, rows_of
+from fastgan.compiled import part
+from fastgan.networks import last_delta, last_output, layer_rows
+from fastgan.passes import backward_rows, forward
+from fastgan.state import NOISE
+from fastgan.team import meet, share
+from fastgan_kernels import acgan_head_rows, add_noise, copy, mean_rows, relativistic_rows
+
+
+@part
+def judge(gan, team, x, labels, role, place, dx, statistics):
+    """A role's losses on x (rows, columns), and their gradients down the discriminator, into dx unless size 0.
+
+    Row i of x is row `place` + i of the discriminator's arena and of the losses. The team shares the rows, and meets
+    when all are judged.
+    """
+    look(gan, team, x, labels, role, place)
+    pass_back(gan, team, len(x), place, dx)
+    meet(team)
+    record(gan, team, len(x), place, statistics)
+
+
+@part
+def look(gan, team, x, labels, role, place):
+    """What the discriminator says to x, and the gradient of a role's losses there."""
+    first, stop = share(len(x), team)
+    rows, at = stop - first, place + first
+    logits = forward(gan.discriminator, x[first:stop], labels[:0], at)
+    delta, losses = last_delta(gan.discriminator, rows, at), gan.losses[:3, at : at + rows]
+    acgan_head_rows(logits, labels[first:stop], role.code, role.target, role.sign, len(x), delta, losses)
+
+
+@part
+def pass_back(gan, team, rows, place, dx):
+    """Carry the gradient down from the logits, and into dx unless size 0."""
+    first, stop = share(rows, team)
+    backward_rows(gan.discriminator, stop - first, place + first, dx[first:stop])
+
+
+@part
+def record(gan, team, rows, place, statistics):
+    """Write the means of the losses of rows that all have judged."""
+    if team.rank == 0:
+        mean_rows(gan.losses[:3, place : place + rows], statistics)
+
+
+@part
+def judge_pairs(gan, x, y, statistics):
+    """The discriminator's loss on pairs of a real row and a fake one of x, and the gradients at both."""
+    rows = len(x)
+    real, real_labels = rows_of(gan, gan.real_half, rows)
+    look(gan, gan.team, real, real_labels, gan.roles.real, 0)
+    look(gan, gan.team, x, y, gan.roles.fake, rows)
+    compare(gan, gan.team, rows, 0, rows)
+    for place in range(0, 2 * rows, rows):
+        pass_back(gan, gan.team, rows, place, x[:0])
+    meet(gan.team)
+    record(gan, gan.team, rows, 0, statistics[0:3])
+    record(gan, gan.team, rows, rows, statistics[3:6])
+
+
+@part
+def compare(gan, team, rows, winners, losers):
+    """The loss of pairs whose first rows in the discriminator's arena are `winners` and `losers`; the winner has it."""
+    net, layer = gan.discriminator, len(gan.discriminator.layers) - 1
+    first, stop = share(rows, team)
+    count, winners, losers = stop - first, winners + first, losers + first
+    relativistic_rows(
+        layer_rows(net, net.outputs, layer, count, winners),
+        layer_rows(net, net.outputs, layer, count, losers),
+        rows,
+        last_delta(net, count, winners),
+        last_delta(net, count, losers),
+        gan.losses[0, winners : winners + count],
+        gan.losses[0, losers : losers + count],
+    )
+
+
+@part
+def judge_generator(gan, streams, statistics):
+    """What the discriminator says to the full batch in the generator's arena, and the gradient at those rows."""
+    g, team = gan.generator, gan.team if gan.duet.size == 1 else gan.duet
+    fake, dx = packed(gan, last_output(g, len(gan.latent))), packed(gan, last_delta(g, len(gan.latent)))
+    rows, place = len(fake), 0
+    if gan.paired:
+        place = rows
+        real, real_labels = rows_of(gan, gan.real_half, rows)
+        look(gan, team, real, real_labels, gan.roles.generator, 0)
+    if gan.noise > 0.0:
+        first, stop = share(rows, team)
+        blurred = gan.real[place : place + rows]
+        copy(fake[first:stop], blurred[first:stop])
+        fake = blurred
+        blur(gan, team, fake, NOISE + streams)
+    look(gan, team, fake, gan.latent_labels, gan.roles.generator, place)
+    if gan.paired:
+        compare(gan, team, rows, place, 0)
+    pass_back(gan, team, rows, place, dx)
+    meet(team)
+    record(gan, team, rows, place, statistics)
+
+
+@part
+def blur(gan, team, x, stream):
+    """Add noise to rows that the discriminator is to see, if it is to see any; the team shares them."""
+    if gan.noise > 0.0:
+        first, stop = share(len(x), team)
+        add_noise(x[first:stop], gan.noise, gan.noise_steps, gan.key, gan.clock, stream, first)
