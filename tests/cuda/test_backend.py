@@ -68,7 +68,7 @@ CHANGES = {
     "smooth r1+r2": dict(gradient_penalty="r1+r2", discriminator_activation="tanh", update="joint"),
     "spectral norm, clipped": dict(spectral_norm=True, clip_norm=0.1, weight_decay=0.1, ema=0.9),
     "rising and falling rate": dict(warmup_epochs=0.2, decay="cosine", decay_epochs=0.5),
-    "pairs": dict(loss="relativistic", update="joint", gradient_penalty="r1"),
+    "pairs": dict(loss="relativistic", update="joint", gradient_penalty="r1", optimiser="sgd"),
     "packed": dict(packing=2, update="joint"),
     "noise": dict(instance_noise=0.3, instance_noise_epochs=1, n_generator=2),
     "deep": dict(generator=[3, 2], discriminator=[]),
