@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import config, cuda
+from numba import config, cuda, float32
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 if not SIMULATED:
@@ -26,6 +26,24 @@ THREADS = 128
 
 TOGETHER = 32 if SIMULATED else 128
 """Of a block whose threads add something up together; to wait for each other takes simulated threads long."""
+
+
+@cuda.jit(device=True)
+def added(value):
+    """Sum of a value over the threads of the block, for all of them; always in the same order."""
+    sums = cuda.shared.array(TOGETHER, float32)
+    thread = cuda.threadIdx.x
+    sums[thread] = value
+    cuda.syncthreads()
+    half = TOGETHER // 2
+    while half > 0:
+        if thread < half:
+            sums[thread] += sums[thread + half]
+        cuda.syncthreads()
+        half //= 2
+    total = sums[0]
+    cuda.syncthreads()  # the next sum is made in the same place
+    return total
 
 
 class SimulatedArray(np.ndarray):

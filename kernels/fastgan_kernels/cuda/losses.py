@@ -20,7 +20,7 @@ from ..losses import (
     softmax_row,
     wasserstein_terms,
 )
-from .device import TOGETHER, launch, launch_over, no_labels
+from .device import TOGETHER, added, launch, launch_over, no_labels
 
 _device = cuda.jit(device=True)
 
@@ -34,24 +34,6 @@ def _terms(loss, s, target, sign):
     if loss == WASSERSTEIN:
         return wasserstein_terms(s, target, sign)
     return hinge_terms(s, target, sign)
-
-
-@_device
-def _added(value):
-    """Sum of a value over the threads of the block, for all of them; always in the same order."""
-    sums = cuda.shared.array(TOGETHER, float32)
-    thread = cuda.threadIdx.x
-    sums[thread] = value
-    cuda.syncthreads()
-    half = TOGETHER // 2
-    while half > 0:
-        if thread < half:
-            sums[thread] += sums[thread + half]
-        cuda.syncthreads()
-        half //= 2
-    total = sums[0]
-    cuda.syncthreads()  # the next sum is made in the same place
-    return total
 
 
 @cuda.jit
@@ -78,7 +60,7 @@ def mean_rows(losses, statistics):
     column, total = cuda.blockIdx.x, float32(0)
     for i in range(cuda.threadIdx.x, losses.shape[1], TOGETHER):
         total += losses[column, i]
-    total = _added(total)
+    total = added(total)
     if cuda.threadIdx.x == 0:
         statistics[column] = total / float32(losses.shape[1])
 
@@ -100,7 +82,7 @@ def head(logits, labels, loss, target, sign, classes, dlogits, statistics):
         scores += score
         if classes:
             class_losses += softmax_row(logits[i, 1:], labels[i], float32(rows), dlogits[i, 1:])
-    values, scores, class_losses = _added(values), _added(scores), _added(class_losses)
+    values, scores, class_losses = added(values), added(scores), added(class_losses)
     if cuda.threadIdx.x == 0:
         statistics[0] = values / float32(rows)
         statistics[1] = scores / float32(rows)
@@ -138,7 +120,7 @@ def softmax_cross_entropy(logits, labels, dlogits, statistics):
     rows, total = logits.shape[0], float32(0)
     for i in range(cuda.threadIdx.x, rows, TOGETHER):
         total += softmax_row(logits[i], labels[i], float32(rows), dlogits[i])
-    total = _added(total)
+    total = added(total)
     if cuda.threadIdx.x == 0:
         statistics[0] = total / float32(rows)
 
