@@ -31,6 +31,16 @@ from .losses import (
     softmax_cross_entropy,
     wasserstein,
 )
+from .normalisation import (
+    batch_moments,
+    batch_norm_backward,
+    batch_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    norm_parameter_gradients,
+    running_inverse,
+    update_running,
+)
 from .optimisers import adam, begin_update, rmsprop, sgd
 from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
@@ -53,6 +63,9 @@ __all__ = [
     "acgan_head_rows",
     "activation_backward",
     "adam",
+    "batch_moments",
+    "batch_norm_backward",
+    "batch_norm_forward",
     "bce_with_logits",
     "begin_update",
     "conditional_backward",
@@ -71,15 +84,20 @@ __all__ = [
     "hinge",
     "integers",
     "key_of",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "mean_rows",
     "mse",
+    "norm_parameter_gradients",
     "normal",
     "one_hot_rows",
     "rmsprop",
+    "running_inverse",
     "sgd",
     "shuffled_rows",
     "slot_rows",
     "softmax_cross_entropy",
     "uniform",
+    "update_running",
     "wasserstein",
 ]

@@ -79,6 +79,15 @@ def arguments(op, rows, inputs, outputs, **more):
         "vocabulary": 4,
         "clock": np.full(1, 2**33 + 7),
         "ring": normals(17, 5, 3),
+        "z": normals(19, rows, outputs),
+        "normed": normals(20, rows, outputs),
+        "stop": outputs,
+        "variance": np.abs(normals(21, outputs)),
+        "inverse": normals(22, outputs),
+        "dscale": normals(23, outputs),
+        "dshift": normals(24, outputs),
+        "running_mean": normals(25, outputs),
+        "running_variance": np.abs(normals(26, outputs)),
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -104,6 +113,22 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
         known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
+    if op in (fk.batch_norm_forward, fk.layer_norm_forward):
+        known["y"] = poisoned(rows, outputs)
+    if op in (fk.batch_norm_forward, fk.update_running):
+        known["mean"] = normals(11, outputs)
+    if op is fk.batch_moments:
+        known |= {name: poisoned(outputs) for name in ("mean", "variance", "inverse")}
+    if op is fk.norm_parameter_gradients:
+        known |= {name: poisoned(outputs) for name in ("dscale", "dshift")}
+    if op in (fk.batch_moments, fk.norm_parameter_gradients):
+        known["first"] = outputs // 3
+    if op is fk.running_inverse:
+        known["inverse"] = poisoned(outputs)
+    if op is fk.layer_norm_forward:
+        known["inverse"] = poisoned(rows)
+    if op is fk.layer_norm_backward:
+        known["inverse"] = normals(22, rows)
     known |= more
     return {name: known[name] for name in inspect.signature(op).parameters}
 

@@ -44,7 +44,16 @@ def test_kernels_do_what_the_reference_does(op, shape):
 
 
 @pytest.mark.parametrize("activation", fk.ACTIVATIONS.values(), ids=fk.ACTIVATIONS)
-@pytest.mark.parametrize("op", [fk.dense_forward, fk.activation_backward, fk.dense_backward_rows])
+@pytest.mark.parametrize(
+    "op",
+    [
+        fk.dense_forward,
+        fk.activation_backward,
+        fk.dense_backward_rows,
+        fk.batch_norm_forward,
+        fk.layer_norm_forward,
+    ],
+)
 def test_every_activation(op, activation):
     check(op, arguments(op, 3, 4, 5, activation=activation))
 
@@ -132,3 +141,9 @@ def test_losses_in_the_middle_of_an_array():
     fk.mean_rows(host[:, 2:6], means)
     fk.mean_rows(there[:, 2:6], there_means)
     np.testing.assert_allclose(device.to_host(there_means), means, *CONTRACTS[fk.mean_rows][1:])
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 17), (3, 20), (17, 35), (35, 35)])
+@pytest.mark.parametrize("op", [fk.batch_moments, fk.norm_parameter_gradients])
+def test_a_share_of_the_columns(op, first, stop):
+    check(op, arguments(op, 9, 1, 35, first=first, stop=stop))

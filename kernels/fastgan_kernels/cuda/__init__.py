@@ -8,7 +8,17 @@ modules, under the names of the ops' files; their launchers say how many threads
 import importlib.util
 
 from ..dispatch import LAUNCHED
-from . import clock, dense, losses, optimisers, permutation, philox, rows, softmax
+from . import (
+    clock,
+    dense,
+    losses,
+    normalisation,
+    optimisers,
+    permutation,
+    philox,
+    rows,
+    softmax,
+)
 from .device import SIMULATED, array_type, copy_to, to_device, to_host
 
 if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels can still be compiled
@@ -20,6 +30,7 @@ __all__ = [
     "copy_to",
     "dense",
     "losses",
+    "normalisation",
     "optimisers",
     "permutation",
     "philox",
