@@ -123,6 +123,8 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         known["mean"] = lambda: np.zeros(outputs, np.float32)
     if name in ("batch_norm_backward", "layer_norm_backward"):
         known["scale"] = lambda: np.ones(outputs, np.float32)
+    if name == "dropout":
+        known["rate"] = lambda: 0.5
     if name == "gather_labels":
         known["labels"] = lambda: whole(CLASSES, ROWS)
     if name == "one_hot_rows":

@@ -16,6 +16,7 @@ from .dense import (
     dense_backward_weights,
     dense_forward,
 )
+from .dropout import dropout
 from .losses import (
     BCE,
     HINGE,
@@ -77,6 +78,7 @@ __all__ = [
     "dense_backward_rows",
     "dense_backward_weights",
     "dense_forward",
+    "dropout",
     "gather_labels",
     "gather_rows",
     "grouped_softmax",

@@ -147,3 +147,15 @@ def test_losses_in_the_middle_of_an_array():
 @pytest.mark.parametrize("op", [fk.batch_moments, fk.norm_parameter_gradients])
 def test_a_share_of_the_columns(op, first, stop):
     check(op, arguments(op, 9, 1, 35, first=first, stop=stop))
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"), [(0, (1, 128)), (0, (3, 50)), (5, (3, 50)), (64, (1, 1)), (2, (2, 64))]
+)
+def test_dropout_in_place_begins_anywhere_in_a_tile(first, shape):
+    y = normals(1, *shape)
+    expected, there = y.copy(), device.to_device(y)
+    counted = fk.key_of(3), np.full(1, 2**40)
+    fk.dropout(expected, 0.5, *counted, 7, first, expected)
+    fk.dropout(there, 0.5, *map(device.to_device, counted), 7, first, there)
+    np.testing.assert_array_equal(device.to_host(there), expected)

@@ -62,6 +62,7 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.norm_parameter_gradients: Contract("dscale dshift", *_SUMS),
     fk.update_running: Contract("running_mean running_variance", *_UPDATE),
     fk.running_inverse: Contract("inverse", *_UPDATE),
+    fk.dropout: Contract("out", *_EXACT),
     fk.adam: Contract("params mean square", *_UPDATE),
     fk.sgd: Contract("params velocity", *_UPDATE),
     fk.rmsprop: Contract("params square", *_UPDATE),

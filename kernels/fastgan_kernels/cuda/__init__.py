@@ -11,6 +11,7 @@ from ..dispatch import LAUNCHED
 from . import (
     clock,
     dense,
+    dropout,
     losses,
     normalisation,
     optimisers,
@@ -29,6 +30,7 @@ __all__ = [
     "clock",
     "copy_to",
     "dense",
+    "dropout",
     "losses",
     "normalisation",
     "optimisers",
