@@ -12,7 +12,7 @@ import numpy as np
 
 import fastgan_kernels as kernels
 
-CLASSES, ROWS, VOCABULARY = 10, 10_000, 8
+CLASSES, ROWS, VOCABULARY, PIECES = 10, 10_000, 8, 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "dshift": lambda: np.zeros(outputs, np.float32),
         "running_mean": lambda: np.zeros(outputs, np.float32),
         "running_variance": lambda: np.ones(outputs, np.float32),
+        # maxout
+        "pieces": lambda: PIECES,
         # optimisers
         "params": lambda: normal(vector),
         "grads": lambda: normal(vector),
@@ -125,6 +127,8 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         known["scale"] = lambda: np.ones(outputs, np.float32)
     if name == "dropout":
         known["rate"] = lambda: 0.5
+    if name.startswith("maxout"):
+        known["z"] = known["dz"] = lambda: normal(rows, PIECES * outputs)
     if name == "gather_labels":
         known["labels"] = lambda: whole(CLASSES, ROWS)
     if name == "one_hot_rows":

@@ -32,6 +32,7 @@ from .losses import (
     softmax_cross_entropy,
     wasserstein,
 )
+from .maxout import maxout, maxout_backward, maxout_tangent
 from .normalisation import (
     batch_moments,
     batch_norm_backward,
@@ -88,6 +89,9 @@ __all__ = [
     "key_of",
     "layer_norm_backward",
     "layer_norm_forward",
+    "maxout",
+    "maxout_backward",
+    "maxout_tangent",
     "mean_rows",
     "mse",
     "norm_parameter_gradients",

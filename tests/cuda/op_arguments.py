@@ -14,7 +14,7 @@ from ..kernels.helpers import normals, poisoned
 
 # Rows, inputs and outputs: one of each, more than a tile of 8 or 16; tiny, since simulated threads are Python's.
 SHAPES = [(1, 1, 1), (3, 5, 2), (9, 17, 10)]
-CLASSES, GROUP, SLOPE = 3, 2, 0.2
+CLASSES, GROUP, PIECES, SLOPE = 3, 2, 3, 0.2
 
 
 def arguments(op, rows, inputs, outputs, **more):
@@ -88,6 +88,7 @@ def arguments(op, rows, inputs, outputs, **more):
         "dshift": normals(24, outputs),
         "running_mean": normals(25, outputs),
         "running_variance": np.abs(normals(26, outputs)),
+        "pieces": PIECES,
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -113,7 +114,7 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
         known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
-    if op in (fk.batch_norm_forward, fk.layer_norm_forward):
+    if op in (fk.batch_norm_forward, fk.layer_norm_forward, fk.maxout):
         known["y"] = poisoned(rows, outputs)
     if op in (fk.batch_norm_forward, fk.update_running):
         known["mean"] = normals(11, outputs)
@@ -131,6 +132,12 @@ def arguments(op, rows, inputs, outputs, **more):
         known["inverse"] = normals(22, rows)
     if op is fk.dropout:
         known |= {"rate": 0.3, "first": 4}
+    if op in (fk.maxout, fk.maxout_backward, fk.maxout_tangent):
+        known |= {"z": normals(19, rows, PIECES * outputs), "dz": normals(5, rows, PIECES * outputs)}
+    if op is fk.maxout_backward:
+        known["dz"] = poisoned(rows, PIECES * outputs)
+    if op is fk.maxout_tangent:
+        known["dy"] = poisoned(rows, outputs)
     known |= more
     return {name: known[name] for name in inspect.signature(op).parameters}
 

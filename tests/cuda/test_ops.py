@@ -159,3 +159,12 @@ def test_dropout_in_place_begins_anywhere_in_a_tile(first, shape):
     fk.dropout(expected, 0.5, *counted, 7, first, expected)
     fk.dropout(there, 0.5, *map(device.to_device, counted), 7, first, there)
     np.testing.assert_array_equal(device.to_host(there), expected)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+@pytest.mark.parametrize("op", [fk.maxout, fk.maxout_backward, fk.maxout_tangent])
+def test_equal_pieces_and_undefined_ones(op, pieces):
+    z = np.random.default_rng(1).integers(0, 3, (4, 3 * pieces)).astype(np.float32)
+    z[z == 2] = np.nan
+    wide = {"z": z, "dz": normals(2, *z.shape) if op is fk.maxout_tangent else poisoned(*z.shape)}
+    check(op, arguments(op, 4, 1, 3, pieces=pieces, **wide))
