@@ -12,7 +12,7 @@ import numpy as np
 
 import fastgan_kernels as kernels
 
-CLASSES, ROWS, VOCABULARY = 10, 10_000, 8
+CLASSES, ROWS, VOCABULARY, PIECES = 10, 10_000, 8, 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,18 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "batch": lambda: rows,
         "losses": lambda: normal(3, rows),
         "statistics": lambda: np.zeros(3, np.float32),
+        # normalisation: by 0 and 1, so that what is normalised again and again stays as it is
+        "z": lambda: normal(rows, outputs),
+        "normed": lambda: normal(rows, outputs),
+        "stop": lambda: outputs,
+        "variance": lambda: np.ones(outputs, np.float32),
+        "inverse": lambda: np.ones(rows if name.startswith("layer") else outputs, np.float32),
+        "dscale": lambda: np.zeros(outputs, np.float32),
+        "dshift": lambda: np.zeros(outputs, np.float32),
+        "running_mean": lambda: np.zeros(outputs, np.float32),
+        "running_variance": lambda: np.ones(outputs, np.float32),
+        # maxout
+        "pieces": lambda: PIECES,
         # optimisers
         "params": lambda: normal(vector),
         "grads": lambda: normal(vector),
@@ -109,6 +121,14 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
     }
     if name in ("integers", "shuffled_rows", "gather_labels", "slot_rows"):
         known["out"] = lambda: np.zeros(rows, np.int64)
+    if name in ("batch_moments", "batch_norm_forward", "update_running"):
+        known["mean"] = lambda: np.zeros(outputs, np.float32)
+    if name in ("batch_norm_backward", "layer_norm_backward"):
+        known["scale"] = lambda: np.ones(outputs, np.float32)
+    if name == "dropout":
+        known["rate"] = lambda: 0.5
+    if name.startswith("maxout"):
+        known["z"] = known["dz"] = lambda: normal(rows, PIECES * outputs)
     if name == "gather_labels":
         known["labels"] = lambda: whole(CLASSES, ROWS)
     if name == "one_hot_rows":

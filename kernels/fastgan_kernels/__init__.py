@@ -17,6 +17,7 @@ from .dense import (
     dense_forward,
     dense_tangent,
 )
+from .dropout import dropout
 from .losses import (
     BCE,
     HINGE,
@@ -32,7 +33,18 @@ from .losses import (
     softmax_cross_entropy,
     wasserstein,
 )
+from .maxout import maxout, maxout_backward, maxout_tangent
 from .noise import add_noise
+from .normalisation import (
+    batch_moments,
+    batch_norm_backward,
+    batch_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    norm_parameter_gradients,
+    running_inverse,
+    update_running,
+)
 from .optimisers import adam, average, begin_update, clip, rmsprop, sgd, shrink, sum_of_squares
 from .penalty import activation_curvature, add, due, first_column, mix_rows, slope_penalty
 from .permutation import shuffled_rows
@@ -62,6 +74,9 @@ __all__ = [
     "add",
     "add_noise",
     "average",
+    "batch_moments",
+    "batch_norm_backward",
+    "batch_norm_forward",
     "bce_with_logits",
     "begin_update",
     "clip",
@@ -75,6 +90,7 @@ __all__ = [
     "dense_backward_weights",
     "dense_forward",
     "dense_tangent",
+    "dropout",
     "due",
     "first_column",
     "gather_labels",
@@ -84,14 +100,21 @@ __all__ = [
     "hinge",
     "integers",
     "key_of",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "maxout",
+    "maxout_backward",
+    "maxout_tangent",
     "mean_rows",
     "mix_rows",
     "mse",
+    "norm_parameter_gradients",
     "normal",
     "one_hot_rows",
     "power_iteration",
     "relativistic_rows",
     "rmsprop",
+    "running_inverse",
     "sgd",
     "shrink",
     "shuffled_rows",
@@ -102,5 +125,6 @@ __all__ = [
     "spectral_scale",
     "sum_of_squares",
     "uniform",
+    "update_running",
     "wasserstein",
 ]

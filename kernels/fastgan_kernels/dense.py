@@ -5,49 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .activations import LEAKY_RELU, RELU, SIGMOID, TANH
-from .dispatch import LOOPS, compiled, op
-from .elementary import sigmoid, tanh
+from .activations import LEAKY_RELU, RELU, SIGMOID, TANH, activate, activate_cpu
+from .dispatch import compiled, op
 from .products import product, product_nt, product_tn
-
-
-def _activate(y: np.ndarray, b: np.ndarray, activation: int, slope: float) -> None:
-    """Reference: ``y = activation(y + b)`` in place."""
-    y += b
-    if activation == RELU:
-        np.maximum(y, 0, out=y)
-    elif activation == LEAKY_RELU:
-        y[...] = np.where(y > 0, y, y * y.dtype.type(slope))
-    elif activation == TANH:
-        np.tanh(y, out=y)
-    elif activation == SIGMOID:
-        with np.errstate(over="ignore"):
-            y[...] = 1 / (1 + np.exp(-y))
-
-
-@njit(**LOOPS)
-def _activate_cpu(y, b, activation, slope):
-    slope = y.dtype.type(slope)
-    zero = y.dtype.type(0)
-    for i in range(y.shape[0]):
-        row = y[i]
-        if activation == RELU:
-            for j in range(row.size):
-                z = row[j] + b[j]
-                row[j] = zero if z < zero else z
-        elif activation == LEAKY_RELU:
-            for j in range(row.size):
-                z = row[j] + b[j]
-                row[j] = z if z > zero else z * slope
-        elif activation == TANH:
-            for j in range(row.size):
-                row[j] = tanh(row[j] + b[j])
-        elif activation == SIGMOID:
-            for j in range(row.size):
-                row[j] = sigmoid(row[j] + b[j])
-        else:
-            for j in range(row.size):
-                row[j] += b[j]
 
 
 @op
@@ -107,13 +67,13 @@ def dense_forward(
     y : (rows, outputs) float32, written; must not overlap x
     """
     np.matmul(x, w, out=y)
-    _activate(y, b, activation, slope)
+    activate(y, b, activation, slope)
 
 
 @compiled(dense_forward)
 def _dense_forward_cpu(x, w, b, activation, slope, y):
     product(x, w, y)
-    _activate_cpu(y, b, activation, slope)
+    activate_cpu(y, b, activation, slope)
 
 
 @op
@@ -195,23 +155,19 @@ def dense_backward_weights(x: np.ndarray, dz: np.ndarray, dw: np.ndarray, db: np
 def _dense_backward_weights_cpu(x, dz, dw, db, first):
     if dw.size:
         product_tn(x, dz, dw, first)
-    _bias_gradient(dz, db)
+    add_rows(dz, 0, db)
 
 
-@njit(error_model="numpy")
-def _bias_gradient(dz, db):
-    """``db = sum over rows of dz``, unless size 0."""
-    db[:] = 0
-    if db.size > 0:
-        for i in range(dz.shape[0]):
-            _add(db, dz[i])
-
-
-@njit(error_model="numpy")
-def _add(total, row):
-    """``total += row``, in no order but that of the calls."""
-    for j in range(total.size):
-        total[j] += row[j]
+@njit(error_model="numpy", fastmath=False)
+def add_rows(z, first, total):
+    """``total = sum over rows of z``, of as many columns from `first` on, in the rows' order, so without fastmath."""
+    total[:] = 0
+    if total.size > 0:
+        columns, start = np.uint64(total.size), np.uint64(first)  # unsigned: no index counts from the end
+        for i in range(z.shape[0]):
+            row = z[i]
+            for j in range(columns):
+                total[j] += row[start + j]
 
 
 @op
@@ -280,7 +236,7 @@ def conditional_forward(
     inputs = x.shape[1]
     np.matmul(x, w[:inputs], out=y)
     y += w[inputs + labels]
-    _activate(y, b, activation, slope)
+    activate(y, b, activation, slope)
 
 
 @compiled(conditional_forward)
@@ -291,7 +247,7 @@ def _conditional_forward_cpu(x, labels, w, b, activation, slope, y):
         row, label_row = y[i], w[inputs + labels[i]]
         for j in range(row.size):
             row[j] += label_row[j]
-    _activate_cpu(y, b, activation, slope)
+    activate_cpu(y, b, activation, slope)
 
 
 @op
@@ -329,7 +285,14 @@ def _conditional_backward_weights_cpu(x, labels, dz, dw, db, first):
         place = x.shape[1] + labels[i] - first
         if split <= place < dw.shape[0]:
             _add(dw[place], dz[i])
-    _bias_gradient(dz, db)
+    add_rows(dz, 0, db)
+
+
+@njit(error_model="numpy", fastmath=False)
+def _add(total, row):
+    """``total += row``, in no order but that of the calls."""
+    for j in range(total.size):
+        total[j] += row[j]
 
 
 @op

@@ -14,7 +14,7 @@ from ..kernels.helpers import normals, poisoned
 
 # Rows, inputs and outputs: one of each, more than a tile of 8 or 16; tiny, since simulated threads are Python's.
 SHAPES = [(1, 1, 1), (3, 5, 2), (9, 17, 10)]
-CLASSES, GROUP, SLOPE = 3, 2, 0.2
+CLASSES, GROUP, PIECES, SLOPE = 3, 2, 3, 0.2
 
 
 def arguments(op, rows, inputs, outputs, **more):
@@ -70,7 +70,6 @@ def arguments(op, rows, inputs, outputs, **more):
         "limit": 0.5,
         "u": normals(25, inputs),
         "v": normals(26, outputs),
-        "inverse": np.full(1, 0.3, np.float32),
         "scaled": normals(27, inputs, outputs),
         "sums": poisoned(inputs),
         "out": poisoned(rows, outputs),
@@ -107,6 +106,16 @@ def arguments(op, rows, inputs, outputs, **more):
         "dlosers": poisoned(rows, 2),
         "winner_losses": poisoned(rows),
         "loser_losses": poisoned(rows),
+        "z": normals(19, rows, outputs),
+        "normed": normals(20, rows, outputs),
+        "stop": outputs,
+        "variance": np.abs(normals(21, outputs)),
+        "inverse": normals(22, outputs),
+        "dscale": normals(23, outputs),
+        "dshift": normals(24, outputs),
+        "running_mean": normals(25, outputs),
+        "running_variance": np.abs(normals(26, outputs)),
+        "pieces": PIECES,
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -126,6 +135,8 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"dx": normals(21, rows, inputs), "dy": poisoned(rows, outputs)}
     if op is fk.sum_of_squares:
         known["out"] = poisoned(1)
+    if op in (fk.spectral_scale, fk.spectral_backward):
+        known["inverse"] = np.full(1, 0.3, np.float32)
     if op is fk.power_iteration:
         known |= {"v": poisoned(outputs), "inverse": poisoned(1)}
     if op is fk.spectral_scale:
@@ -150,6 +161,30 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
         known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
+    if op in (fk.batch_norm_forward, fk.layer_norm_forward, fk.maxout):
+        known["y"] = poisoned(rows, outputs)
+    if op in (fk.batch_norm_forward, fk.update_running):
+        known["mean"] = normals(11, outputs)
+    if op is fk.batch_moments:
+        known |= {name: poisoned(outputs) for name in ("mean", "variance", "inverse")}
+    if op is fk.norm_parameter_gradients:
+        known |= {name: poisoned(outputs) for name in ("dscale", "dshift")}
+    if op in (fk.batch_moments, fk.norm_parameter_gradients):
+        known["first"] = outputs // 3
+    if op is fk.running_inverse:
+        known["inverse"] = poisoned(outputs)
+    if op is fk.layer_norm_forward:
+        known["inverse"] = poisoned(rows)
+    if op is fk.layer_norm_backward:
+        known["inverse"] = normals(22, rows)
+    if op is fk.dropout:
+        known |= {"rate": 0.3, "first": 4}
+    if op in (fk.maxout, fk.maxout_backward, fk.maxout_tangent):
+        known |= {"z": normals(19, rows, PIECES * outputs), "dz": normals(5, rows, PIECES * outputs)}
+    if op is fk.maxout_backward:
+        known["dz"] = poisoned(rows, PIECES * outputs)
+    if op is fk.maxout_tangent:
+        known["dy"] = poisoned(rows, outputs)
     known |= more
     return {name: known[name] for name in inspect.signature(op).parameters}
 

@@ -44,7 +44,16 @@ def test_kernels_do_what_the_reference_does(op, shape):
 
 
 @pytest.mark.parametrize("activation", fk.ACTIVATIONS.values(), ids=fk.ACTIVATIONS)
-@pytest.mark.parametrize("op", [fk.dense_forward, fk.activation_backward, fk.dense_backward_rows])
+@pytest.mark.parametrize(
+    "op",
+    [
+        fk.dense_forward,
+        fk.activation_backward,
+        fk.dense_backward_rows,
+        fk.batch_norm_forward,
+        fk.layer_norm_forward,
+    ],
+)
 def test_every_activation(op, activation):
     check(op, arguments(op, 3, 4, 5, activation=activation))
 
@@ -132,3 +141,30 @@ def test_losses_in_the_middle_of_an_array():
     fk.mean_rows(host[:, 2:6], means)
     fk.mean_rows(there[:, 2:6], there_means)
     np.testing.assert_allclose(device.to_host(there_means), means, *CONTRACTS[fk.mean_rows][1:])
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 17), (3, 20), (17, 35), (35, 35)])
+@pytest.mark.parametrize("op", [fk.batch_moments, fk.norm_parameter_gradients])
+def test_a_share_of_the_columns(op, first, stop):
+    check(op, arguments(op, 9, 1, 35, first=first, stop=stop))
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"), [(0, (1, 128)), (0, (3, 50)), (5, (3, 50)), (64, (1, 1)), (2, (2, 64))]
+)
+def test_dropout_in_place_begins_anywhere_in_a_tile(first, shape):
+    y = normals(1, *shape)
+    expected, there = y.copy(), device.to_device(y)
+    counted = fk.key_of(3), np.full(1, 2**40)
+    fk.dropout(expected, 0.5, *counted, 7, first, expected)
+    fk.dropout(there, 0.5, *map(device.to_device, counted), 7, first, there)
+    np.testing.assert_array_equal(device.to_host(there), expected)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+@pytest.mark.parametrize("op", [fk.maxout, fk.maxout_backward, fk.maxout_tangent])
+def test_equal_pieces_and_undefined_ones(op, pieces):
+    z = np.random.default_rng(1).integers(0, 3, (4, 3 * pieces)).astype(np.float32)
+    z[z == 2] = np.nan
+    wide = {"z": z, "dz": normals(2, *z.shape) if op is fk.maxout_tangent else poisoned(*z.shape)}
+    check(op, arguments(op, 4, 1, 3, pieces=pieces, **wide))

@@ -32,6 +32,7 @@ _LOSS = (
 )  # sums in float64 here, float32 there; probabilities within 3 ulp of 1, then less the target
 _SOFTMAX = (2e-6, 3e-7)  # one more float32 sum, over the columns
 _UPDATE = (1e-6, 1e-7)  # five roundings; the division may be multiplied out
+_DIFFERENCES = (1e-6, 1e-6)  # the same, of numbers of order one whose difference may be small
 _EXACT = (0.0, 0.0)  # integers, and floats that are made without a rounding
 
 CONTRACTS: dict[Callable[..., Any], Contract] = {
@@ -62,6 +63,18 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.relativistic_rows: Contract("dwinners dlosers winner_losses loser_losses", *_LOSS),
     fk.grouped_softmax: Contract("y", *_SOFTMAX),
     fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
+    fk.batch_moments: Contract("mean variance inverse", *_SUMS),
+    fk.batch_norm_forward: Contract("normed y", *_DIFFERENCES),
+    fk.batch_norm_backward: Contract("dy", *_DIFFERENCES),
+    fk.layer_norm_forward: Contract("normed inverse y", *_SUMS),
+    fk.layer_norm_backward: Contract("dy", *_SUMS),
+    fk.norm_parameter_gradients: Contract("dscale dshift", *_SUMS),
+    fk.update_running: Contract("running_mean running_variance", *_UPDATE),
+    fk.running_inverse: Contract("inverse", *_UPDATE),
+    fk.dropout: Contract("out", *_EXACT),
+    fk.maxout: Contract("y", *_EXACT),
+    fk.maxout_backward: Contract("dz", *_EXACT),
+    fk.maxout_tangent: Contract("dy", *_EXACT),
     fk.adam: Contract("params mean square", *_UPDATE),
     fk.sgd: Contract("params velocity", *_UPDATE),
     fk.rmsprop: Contract("params square", *_UPDATE),

@@ -28,6 +28,24 @@ TOGETHER = 32 if SIMULATED else 128
 """Of a block whose threads add something up together; to wait for each other takes simulated threads long."""
 
 
+@cuda.jit(device=True)
+def added(value):
+    """Sum of a value over the threads of the block, for all of them; always in the same order."""
+    sums = cuda.shared.array(TOGETHER, float32)
+    thread = cuda.threadIdx.x
+    sums[thread] = value
+    cuda.syncthreads()
+    half = TOGETHER // 2
+    while half > 0:
+        if thread < half:
+            sums[thread] += sums[thread + half]
+        cuda.syncthreads()
+        half //= 2
+    total = sums[0]
+    cuda.syncthreads()  # the next sum is made in the same place
+    return total
+
+
 class SimulatedArray(np.ndarray):
     """Stands for a device array under the simulator."""
 
@@ -119,21 +137,3 @@ def _external(pointer: int) -> Any:
 def no_labels() -> Any:
     """The labels of rows without classes: (0,) int64."""
     return to_device(np.zeros(0, np.int64))
-
-
-@cuda.jit(device=True)
-def added(value):
-    """Sum of a value over the threads of the block, for all of them; always in the same order."""
-    sums = cuda.shared.array(TOGETHER, float32)
-    thread = cuda.threadIdx.x
-    sums[thread] = value
-    cuda.syncthreads()
-    half = TOGETHER // 2
-    while half > 0:
-        if thread < half:
-            sums[thread] += sums[thread + half]
-        cuda.syncthreads()
-        half //= 2
-    total = sums[0]
-    cuda.syncthreads()  # the next sum is made in the same place
-    return total
