@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgan.errors import UserError
-from fastgan.looks import EVERY, Looks
+from fastgan.looks import EVERY, Looks, affordable
 from fastgan.quality import check_metric
 from fastgan.rows import Row, figure
 from fastgan.settings import is_integer
@@ -57,8 +57,7 @@ class Best(Looks):
         self.metric, self.patience = metric, int(patience)
         self.higher = check_metric(metric).higher
         self.columns = ("epoch", metric)
-        self._generator: Generator | None = None
-
+        self._kept: tuple[int, Generator] | None = None  # the best one and its step
         self._anew = 0  # looks after which patience began
 
     @property
@@ -73,20 +72,25 @@ class Best(Looks):
     @property
     def generator(self) -> Generator:
         """The best generator so far; `UserError` before there is one."""
-        if self._generator is None and self.best is not None and self.file is not None:
-            from fastgan.gan import load
-
-            self._generator = load(self.file)
-        if self._generator is None:
+        best = self.best
+        if best is None:
             raise UserError(f"there is no best generator yet; the first look is at step {self.every}")
-        return self._generator
+        if self._kept is not None and self._kept[0] == best["step"]:
+            return self._kept[1]
+        if self.file is None:
+            raise UserError(
+                f"the generator of step {best['step']} is not in memory any more; give Best a path"
+            )
+        from fastgan.gan import load
+
+        return load(self.file)
 
     def prepare(self, trainer: Trainer) -> None:
         from fastgan.evaluation import draw_labels
 
         dataset, metric = trainer.dataset, check_metric(self.metric, trainer.dataset)
-        self._measure = metric.prepare(dataset)
-        self._count = min(metric.rows, len(dataset))
+        self._count = min(affordable(dataset.spec, metric.rows), len(dataset))
+        self._measure = metric.prepare(dataset, self._count)
         self._classes = draw_labels(dataset, self._count, np.random.default_rng(_SEED))
         # Who trains on after a stop for want of patience has some again.
         self._anew = len(self.rows) if self.patience and self._waited() >= self.patience else 0
@@ -96,9 +100,9 @@ class Best(Looks):
         samples = trainer.generator.sample_classes(self._count, classes, _SEED)
         value = figure(self._measure(samples, self._classes))
         if self._better(value, self.best):
-            self._generator = trainer.generator.copy()
+            self._kept = trainer.step, trainer.generator.copy()
             if self.file is not None:  # before its row: a row whose generator a crash took would be believed
-                self._generator.save(self.file)
+                trainer.generator.save(self.file)
         return {self.metric: value}
 
     def take(self, trainer: Trainer) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastgan.backends import blas_threads
 from fastgan.callbacks import Callback
+from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
 from fastgan.rows import Row, append_row, read_rows, write_rows
 from fastgan.settings import is_integer
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 EVERY = 1000
 """Steps between looks. Steps and not epochs, for the players' balance shifts with their updates, and an epoch may be
 twenty steps or twenty thousand."""
+
+MOST_NUMBERS, LEAST_ROWS = 2**22, 100
+"""Rows that a look is on hold at most so many numbers, unless they are very wide."""
+
+
+def affordable(spec: DataSpec, rows: int) -> int:
+    """Return `rows`, or fewer where they are so wide that a look would take long."""
+    return min(rows, max(LEAST_ROWS, MOST_NUMBERS // spec.network_width))
 
 
 class Looks(Callback):

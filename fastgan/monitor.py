@@ -10,7 +10,7 @@ import numpy as np
 
 from fastgan import verdicts
 from fastgan.data.dataset import DataSpec
-from fastgan.looks import EVERY, Looks
+from fastgan.looks import EVERY, Looks, affordable
 from fastgan.rows import Row, figure
 from fastgan.stats import WINDOW, unique_share
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from fastgan.trainer import Trainer
 
 PROBE = 500
-"""Real rows, and as many samples, that a look is on; `WINDOW` where rows are wider than `PROBE_NUMBERS` allow."""
-
-PROBE_NUMBERS = 2**22
+"""Real rows, and as many samples, that a look is on."""
 
 _SEED = 0x10AC
 
@@ -61,7 +59,7 @@ class Monitor(Looks):
 
     def prepare(self, trainer: Trainer) -> None:
         spec = trainer.dataset.spec
-        real = trainer.dataset.thinned(probe_size(spec))
+        real = trainer.dataset.thinned(affordable(spec, PROBE))
         count = len(real)
         self.real = in_network_units(spec, real)
         self.unique_real, self.spread_real = unique_share(real), spread(self.real)
@@ -108,11 +106,6 @@ class Monitor(Looks):
 
     def _tell(self) -> None:
         self.say(f"step {self.rows[-1]['step']:,}: {self.verdict}")
-
-
-def probe_size(spec: DataSpec) -> int:
-    """Real rows of a look, if there are as many."""
-    return max(WINDOW, min(PROBE, PROBE_NUMBERS // spec.network_width))
 
 
 def outputs(discriminator: Network, rows: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ class Metric(NamedTuple):
     rows : samples it takes
     needs : what the data must have, in words; empty: any will do
     suits : whether a data set has it
-    prepare : makes the measure, once, with all that depends on the real rows alone
+    prepare : makes the measure of so many samples, once, with all that depends on the real rows alone
     """
 
     higher: bool
@@ -42,7 +42,7 @@ class Metric(NamedTuple):
     rows: int
     needs: str
     suits: Callable[[Dataset], bool]
-    prepare: Callable[[Dataset], Measure]
+    prepare: Callable[[Dataset, int], Measure]
 
 
 def check_metric(name: str, dataset: Dataset | None = None) -> Metric:
@@ -60,59 +60,59 @@ def check_metric(name: str, dataset: Dataset | None = None) -> Metric:
     return metric
 
 
-def _sliced_wasserstein(dataset: Dataset) -> Measure:
+def _sliced_wasserstein(dataset: Dataset, rows: int) -> Measure:
     """Mean over random directions of the distance between what both sets look like along them (Bonneel et al. 2015)."""
     spec = dataset.spec
     directions = np.random.default_rng(_SEED).standard_normal((spec.network_width, DIRECTIONS))
     directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
 
-    def along(rows: np.ndarray) -> np.ndarray:
-        return np.sort(spec.to_network_units(rows) @ directions, axis=0)
+    def along(samples: np.ndarray) -> np.ndarray:
+        return np.sort(spec.to_network_units(samples) @ directions, axis=0)
 
-    real = along(dataset.thinned(ROWS))
+    real = along(dataset.thinned(rows))
     return lambda samples, classes: float(np.abs(along(samples) - real).mean(dtype=np.float64))
 
 
-def _mmd(dataset: Dataset) -> Measure:
+def _mmd(dataset: Dataset, rows: int) -> Measure:
     """Unbiased squared maximum mean discrepancy (Gretton et al. 2012, eq. 3).
 
     The kernel is a mean of Gaussians whose widths are a half, one and two times the median distance of real rows.
     """
     from fastgan.evaluation.images import squared_distances
 
-    def units(rows: np.ndarray) -> np.ndarray:
-        return dataset.spec.to_network_units(rows).astype(np.float64)
+    def units(samples: np.ndarray) -> np.ndarray:
+        return dataset.spec.to_network_units(samples).astype(np.float64)
 
     def off_diagonal(kernel: np.ndarray) -> float:
         n = len(kernel)
         return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
 
-    real = units(dataset.thinned(KERNEL_ROWS))
-    among = squared_distances(real, real)
-    middle = float(np.median(among[np.triu_indices(len(real), 1)])) or 1.0
+    real = units(dataset.thinned(rows))
+    squares = squared_distances(real, real)
+    middle = float(np.median(squares[np.triu_indices(len(real), 1)])) or 1.0
 
     def kernel(squares: np.ndarray) -> np.ndarray:
         return np.mean([np.exp(-squares / (2 * width**2 * middle)) for width in (0.5, 1, 2)], axis=0)
 
-    real_part = off_diagonal(kernel(among))
+    real_part = off_diagonal(kernel(squares))
 
     def measure(samples: np.ndarray, classes: np.ndarray) -> float:
-        rows = units(samples)
-        own, across = kernel(squared_distances(rows, rows)), kernel(squared_distances(rows, real))
-        return real_part + off_diagonal(own) - 2 * float(across.mean())
+        own = units(samples)
+        among, across = kernel(squared_distances(own, own)), kernel(squared_distances(own, real))
+        return real_part + off_diagonal(among) - 2 * float(across.mean())
 
     return measure
 
 
-def _coverage(dataset: Dataset) -> Measure:
+def _coverage(dataset: Dataset, rows: int) -> Measure:
     from fastgan.evaluation.images import precision_recall
 
     units = dataset.spec.to_network_units
-    real = units(dataset.thinned(KERNEL_ROWS))
+    real = units(dataset.thinned(rows))
     return lambda samples, classes: precision_recall(units(samples), real)["coverage"]
 
 
-def _modes(dataset: Dataset) -> Measure:
+def _modes(dataset: Dataset, rows: int) -> Measure:
     """Share of good samples times the share of modes that they cover evenly, exp(-reverse KL)."""
     from fastgan.evaluation.modes import mode_coverage
 
@@ -125,7 +125,7 @@ def _modes(dataset: Dataset) -> Measure:
     return measure
 
 
-def _valid(dataset: Dataset) -> Measure:
+def _valid(dataset: Dataset, rows: int) -> Measure:
     """Share of sentences that the grammar can produce and that differ: repeating a valid one is no success."""
     from fastgan.evaluation.tokens import chain_measures
 
@@ -139,7 +139,7 @@ def _valid(dataset: Dataset) -> Measure:
     return measure
 
 
-def _gan_test(dataset: Dataset) -> Measure:
+def _gan_test(dataset: Dataset, rows: int) -> Measure:
     """Accuracy of a classifier of real rows on samples and the classes asked for (Shmelkov et al. 2018)."""
     from fastgan.classifier import train_classifier
 

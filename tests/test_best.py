@@ -63,6 +63,31 @@ def test_without_a_file_the_best_is_kept_in_memory():
     assert best.generator.sample(3).shape == (3, 3)
 
 
+def test_a_best_generator_is_never_that_of_another_training():
+    gans, best = [small(seed=seed) for seed in (0, 1)], Best(every=4)
+    for gan in gans:
+        gan.fit(X, steps=4, callbacks=[best])
+        np.testing.assert_array_equal(best.generator.sample(5, seed=0), gan.sample(5, seed=0))
+    small().fit(X, steps=3, callbacks=[best])
+    with pytest.raises(UserError, match=r"^there is no best generator yet; the first look is at step 4$"):
+        best.generator  # noqa: B018
+
+
+def test_a_best_generator_of_steps_that_are_not_made_any_more(make_trainer, tmp_path):
+    first, second = make_trainer(), make_trainer()
+    best = Scripted([2, 1])
+    first.train(5, [best])
+    checkpoint.save_checkpoint(first, tmp_path / "c")
+    first.train(5, [best])
+    checkpoint.restore(second, checkpoint.Stored(tmp_path / "c"))
+    second.train(1, [best])
+    assert best.best["step"] == 5
+    with pytest.raises(
+        UserError, match=r"^the generator of step 5 is not in memory any more; give Best a path$"
+    ):
+        best.generator  # noqa: B018
+
+
 def test_a_training_stops_when_patience_ends():
     said = []
     best = Scripted([3, 2, 2.5, 2, 1, 1, 1, 1, 1], patience=3, say=said.append)
@@ -138,7 +163,7 @@ def test_real_rows_do_better_than_worse_ones(source, options):
     for name, metric in metrics.items():
         places = rng.permutation(len(data))[: metric.rows]
         real, labels = data.array[places], data.labels[places] if len(data.labels) else data.labels
-        measure = metric.prepare(data)
+        measure = metric.prepare(data, len(places))
         good = measure(real, labels)
         alike = measure(np.repeat(real[:1], len(real), axis=0), labels)
         mixed = measure(rng.permuted(real, axis=0), labels)

@@ -8,9 +8,10 @@ import pytest
 import fastgan
 from fastgan import checkpoint
 from fastgan.callbacks import Every
+from fastgan.data import from_arrays
 from fastgan.errors import UserError
-from fastgan.looks import EVERY
-from fastgan.monitor import PROBE, Monitor, mean_score, norm, outputs, probe_size, spread
+from fastgan.looks import EVERY, affordable
+from fastgan.monitor import Monitor, mean_score, norm, outputs, spread
 from fastgan.settings import LOSSES
 
 from .small_gan import X, small
@@ -87,12 +88,11 @@ def test_parts_of_a_look():
     assert norm(np.full(4, 1e30, np.float32)) == pytest.approx(2e30)
 
 
-def test_wide_rows_have_a_smaller_probe(make_data):
-    assert probe_size(make_data().spec) == PROBE
-    wide = fastgan.gan.from_arrays(np.zeros((3, 300), np.int64) + np.arange(300) % 90, vocabulary=90)
-    assert probe_size(wide.spec) == 2**22 // 27_000
-    wide = fastgan.gan.from_arrays(np.zeros((3, 700), np.int64) + np.arange(700) % 90, vocabulary=90)
-    assert probe_size(wide.spec) == 100
+def test_wide_rows_are_fewer(make_data):
+    assert affordable(make_data().spec, 500) == 500
+    for width, rows in ((300, 2**22 // 27_000), (700, 100)):
+        tokens = from_arrays(np.zeros((3, width), np.int64) + np.arange(width) % 90, vocabulary=90)
+        assert affordable(tokens.spec, 500) == rows
 
 
 def test_looks_are_after_their_steps_and_at_the_end():
