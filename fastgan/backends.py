@@ -42,7 +42,7 @@ class Backend:
         self, action: int, gan: Any, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
     ) -> None:
         """Call `fastgan.step.perform`."""
-        with _blas().limit(limits=self.threads or 1):
+        with blas_threads(self.threads or 1):
             self.function(action, gan, data, labels, statistics)
 
     def ready(self) -> bool:
@@ -77,6 +77,11 @@ class CompiledBackend(Backend):
         from fastgan.compiled import is_cached
 
         return bool(self.function.signatures) or is_cached(self.function)  # type: ignore[attr-defined]
+
+
+def blas_threads(number: int) -> Any:
+    """A context in which NumPy's matrix products take so many threads: more than one must first be woken."""
+    return _blas().limit(limits=number)
 
 
 @functools.cache

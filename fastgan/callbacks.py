@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgan.atomic import write_atomically
-from fastgan.errors import UserError
+from fastgan.rows import Row, append_row, figure, read_rows, write_rows
 
 if TYPE_CHECKING:
     from fastgan.progress import Progress
@@ -91,8 +89,7 @@ class Metrics(Callback):
         self.count = 0
 
     def start(self, trainer: Trainer, last: int) -> None:
-        kept = [row for row in read_metrics(self.path) if row["step"] <= trainer.step]
-        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        write_rows(self.path, [row for row in read_metrics(self.path) if row["step"] <= trainer.step])
         self.per_epoch = trainer.steps_per_epoch
         self.began = time.perf_counter()
 
@@ -116,29 +113,15 @@ class Metrics(Callback):
 
         assert self.sums is not None
         now = time.perf_counter()
-        row = {"step": trainer.step, "epoch": round(trainer.step / trainer.steps_per_epoch, 3)}
-        row |= {name: float(f"{v:.6g}") for name, v in zip(STATISTICS, self.sums / self.count, strict=True)}
+        row = {"step": trainer.step, "epoch": trainer.epoch}
+        row |= {name: figure(v) for name, v in zip(STATISTICS, self.sums / self.count, strict=True)}
         row["steps_per_second"] = round(self.count / (now - self.began), 1)
-        try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
+        append_row(self.path, row)
         self.sums, self.count, self.began = None, 0, now
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Rows of a ``metrics.jsonl``; none if it does not exist, and none from the first damaged line on."""
+def read_metrics(path: Path) -> list[Row]:
+    """Rows of a ``metrics.jsonl``; see `fastgan.rows.read_rows`."""
     from fastgan.state import STATISTICS
 
-    rows = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                break
-            if not (isinstance(row, dict) and {"step", *STATISTICS} <= row.keys()):
-                break
-            rows.append(row)
-    return rows
+    return read_rows(path, {"step", *STATISTICS})

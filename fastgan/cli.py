@@ -26,6 +26,7 @@ app = typer.Typer(
 # Numbers and choices are taken as text, so that a recipe's own checks of its keys speak for the options too.
 Text = str | None
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="A run's folder.")]
+BestOfRun = Annotated[bool, typer.Option("--best", help="Take the run's best generator, not its last.")]
 
 
 def run(arguments: list[str] | None) -> int:
@@ -66,6 +67,12 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change any key of the recipe."),
     ] = None,
+    best_metric: Annotated[
+        Text, typer.Option(metavar="NAME", help="Measure by which best.safetensors is kept.")
+    ] = None,
+    early_stop: Annotated[
+        Text, typer.Option(metavar="N", help="Stop after N looks without a new best.")
+    ] = None,
     log: Annotated[
         str, typer.Option(metavar="HOW", help="bar, keras (a line for every step) or quiet.")
     ] = "bar",
@@ -89,6 +96,8 @@ def train(
         "run.backend": backend,
         "run.epochs": epochs,
         "run.steps": steps,
+        "run.best_metric": best_metric,
+        "run.early_stop": early_stop,
     }
     given = [f"{path}={value}" for path, value in options.items() if value is not None]
     wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
@@ -114,11 +123,20 @@ def sample(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", show_default=False, help="A run's folder, or its generator file.")
     ],
-    n: Annotated[str, typer.Option("-n", metavar="N", help="Samples to draw.")] = "100",
+    n: Annotated[
+        Text, typer.Option("-n", metavar="N", help="Samples to draw, 100 if left out; or ways.")
+    ] = None,
     label: Annotated[
         Text, typer.Option(metavar="K", help="Class to draw, by name or number; any if left out.")
     ] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="The same seed gives the same samples.")] = "0",
+    truncation: Annotated[
+        Text, typer.Option(metavar="T", help="Keep latent numbers within T: less variety, fewer odd samples.")
+    ] = None,
+    interpolate: Annotated[
+        Text, typer.Option(metavar="N", help="Go from sample to sample in N steps, on 10 ways or -n.")
+    ] = None,
+    best: BestOfRun = False,
     output: Annotated[
         Path, typer.Option("-o", metavar="FILE", help="Name ending in .npy, .csv or .png.")
     ] = Path("samples.npy"),
@@ -126,15 +144,23 @@ def sample(
     """Draw samples from a trained generator, in the data's own units."""
     from fastgan.export import write_samples
 
-    count, number = _whole("-n", n), _whole("--seed", seed)
-    write_samples(_load_generator(run), count, label, number, output)
-    typer.echo(f"{count:,} samples in {output}")
+    written = write_samples(
+        _load_generator(run, best),
+        None if n is None else _whole("-n", n),
+        label,
+        _whole("--seed", seed),
+        output,
+        truncation=None if truncation is None else _number("--truncation", truncation),
+        steps=None if interpolate is None else _whole("--interpolate", interpolate),
+    )
+    typer.echo(f"{written} in {output}")
 
 
 @app.command()
 def evaluate(
     run: RunFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    best: BestOfRun = False,
 ) -> None:
     """Measure a run's samples, beside real rows."""
     from fastgan.data import load_test_split
@@ -142,7 +168,7 @@ def evaluate(
     from fastgan.run import load_data, load_run
 
     recipe = load_run(run)
-    generator = _load_generator(run)
+    generator = _load_generator(run, best)
     dataset = load_data(recipe)
     test = load_test_split(recipe.data.source, recipe.data.path)
     result = evaluate(generator.sample_classes, dataset, test)
@@ -233,12 +259,22 @@ def _whole(option: str, text: str) -> int:
         raise UserError(f"{option} is {text!r}; it must be a whole number") from None
 
 
-def _load_generator(run: Path) -> Generator:
-    from fastgan.folder import GENERATOR
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option} is {text!r}; it must be a number") from None
+
+
+def _load_generator(run: Path, best: bool = False) -> Generator:
+    from fastgan.folder import BEST, GENERATOR
     from fastgan.gan import load
 
     if not run.is_dir():
+        if best:
+            raise UserError(f"--best was given with {run}; give a run's folder, or leave --best out")
         return load(run)
-    if not (run / GENERATOR).exists():
-        raise UserError(f"{run} holds no {GENERATOR}; give a run's folder after its first checkpoint")
-    return load(run / GENERATOR)
+    name, when = (BEST, "trained with --best-metric") if best else (GENERATOR, "after its first checkpoint")
+    if not (run / name).exists():
+        raise UserError(f"{run} holds no {name}; give a run's folder {when}")
+    return load(run / name)

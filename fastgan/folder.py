@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RECIPE, METRICS, SAMPLES, CURVES = "recipe.toml", "metrics.jsonl", "samples", "losses.png"
 CHECKPOINT, GENERATOR = "checkpoint.safetensors", "generator.safetensors"
+MONITOR, BEST, BEST_COURSE = "monitor.jsonl", "best.safetensors", "best.jsonl"
 
 SAMPLES_WITHOUT_CLASSES = 100
 POINTS = 2500
@@ -77,7 +78,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
-    written = [f".{name}.[0-9]*" for name in (RECIPE, METRICS, CURVES, CHECKPOINT, GENERATOR)]
+    names = (RECIPE, METRICS, CURVES, CHECKPOINT, GENERATOR, MONITOR, BEST, BEST_COURSE)
+    written = [f".{name}.[0-9]*" for name in names]
     for pattern in (*written, f"{SAMPLES}/.*.png.[0-9]*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
@@ -115,11 +117,8 @@ class Writer:
         samples = trainer.generator.sample_classes(
             count if labels is None else len(labels), labels, seed=trainer.settings.seed
         )
-        # Spread over all rows, for files are often sorted.
-        places = np.linspace(0, len(dataset) - 1, min(POINTS, len(dataset))).astype(np.int64)
-        real = np.asarray(dataset.array[places]).astype(dataset.spec.dtype)
         path.parent.mkdir(exist_ok=True)
-        draw_samples(samples, labels, dataset.spec, real, path)
+        draw_samples(samples, labels, dataset.spec, dataset.thinned(POINTS), path)
 
     def draw_curves(self, trainer: Trainer) -> None:
         """Draw ``losses.png`` from the metrics, which survive a resume."""

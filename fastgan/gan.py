@@ -98,9 +98,19 @@ class GAN(Settings):
             trainer.train(steps, [Show(bar), *watchers])
         return self
 
-    def sample(self, n: int, labels: Labels | None = None, seed: int | None = None) -> np.ndarray:
+    def sample(
+        self, n: int, labels: Labels | None = None, seed: int | None = None, truncation: float | None = None
+    ) -> np.ndarray:
         """Draw samples (n, width) in the data's own units; see `fastgan.generator.Generator.sample`."""
-        return self._fitted().generator.sample(n, labels, seed)
+        return self._fitted().generator.sample(n, labels, seed, truncation)
+
+    def latent_vectors(self, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
+        """Return the latent vectors (n, latent_dim) that `sample` draws with these arguments."""
+        return self._fitted().generator.latent_vectors(n, seed, truncation)
+
+    def generate(self, z: ArrayLike, labels: Labels | None = None) -> np.ndarray:
+        """Make rows (n, width) of latent vectors z; see `fastgan.generator.Generator.generate`."""
+        return self._fitted().generator.generate(z, labels)
 
     def save(self, path: str | Path) -> None:
         """Write the generator to a ``.safetensors`` file that `fastgan.load` reads."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgan.build import build_generator
 from fastgan.data.dataset import DataSpec
 from fastgan.data.labels import describe, labels_to_classes
 from fastgan.errors import UserError
+from fastgan.latent import check_threshold, checked_vectors, truncate
 from fastgan.passes import forward
 from fastgan.settings import Settings
 from fastgan.state import STREAMS
@@ -50,7 +52,9 @@ class Generator:
         self.net = net._replace(params=params)
         self.draws = 0
 
-    def sample(self, n: int, labels: Labels | None = None, seed: int | None = None) -> np.ndarray:
+    def sample(
+        self, n: int, labels: Labels | None = None, seed: int | None = None, truncation: float | None = None
+    ) -> np.ndarray:
         """Draw samples.
 
         Parameters
@@ -60,6 +64,8 @@ class Generator:
             draws them at random, if there are classes
         seed : the same seed gives the same samples, and the first rows of a longer draw are a shorter one's, up to
             float32 rounding; None draws new ones at every call
+        truncation : keep latent numbers within it, so that samples are more alike and more typical; see
+            `fastgan.latent.truncate`
 
         Returns
         -------
@@ -68,59 +74,125 @@ class Generator:
         Raises
         ------
         UserError
-            If n or seed is negative, or labels do not fit.
+            If n or seed is negative, labels do not fit, or truncation is not above 0.
         """
-        if labels is None:
-            return self.sample_classes(n, None, seed)
-        if not self.n_classes:
-            raise UserError("labels were given but the generator was trained without; leave them out")
-        classes = labels_to_classes(np.asarray(labels), self.n_classes, self.spec.class_names, "labels hold")
-        return self.sample_classes(n, classes, seed)
+        return self.sample_classes(n, self._to_classes(labels), seed, truncation)
 
-    def sample_classes(self, n: int, classes: np.ndarray | None, seed: int | None) -> np.ndarray:
+    def sample_classes(
+        self, n: int, classes: np.ndarray | None, seed: int | None, truncation: float | None = None
+    ) -> np.ndarray:
         """`sample` with classes as numbers from 0, (n,) or (), whatever the data call them."""
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
-        if seed is not None and not (isinstance(seed, int | np.integer) and 0 <= seed < 2**64):
-            raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")
+        self._check_draw(n, seed, truncation)
         wanted = self._check_classes(classes, n)
         draw = 0
         if seed is None:
             seed, draw = self.settings.seed, self.draws + 1
             self.draws += 1
-        try:
-            rows = np.empty((n, self.spec.width), self.spec.dtype)
-        except (MemoryError, ValueError):
-            raise UserError(f"n is {n}, too many to hold in memory; draw fewer at a time") from None
-        for block, start in enumerate(range(0, n, ROWS_AT_ONCE)):
-            part = slice(start, min(start + ROWS_AT_ONCE, n))
-            step = np.array([draw << 32 | block], np.int64)
-            rows[part] = self._block(part.stop - start, wanted[part], key_of(int(seed)), step)
+        rows = self._empty(n, self.spec.width, self.spec.dtype)
+        for step, part in _blocks(n, draw):
+            latent = self._draw_latent(part.stop - part.start, key_of(int(seed)), step, truncation)
+            labels = wanted[part]
+            if self.n_classes and not len(wanted):
+                labels = self._draw_labels(len(latent), key_of(int(seed)), step)
+            rows[part] = self.spec.to_data_units(self.network_rows(latent, labels))
         return rows
 
-    def _block(self, n: int, labels: np.ndarray, key: np.ndarray, step: np.ndarray) -> np.ndarray:
-        latent = np.empty((n, self.settings.latent_dim), np.float32)
-        draw = uniform if self.settings.latent == "uniform" else normal
-        draw(latent, key, step, _LATENT)
-        if self.n_classes and not len(labels):
-            labels = self._draw_labels(n, key, step)
-        return self.spec.to_data_units(forward(self.net, latent, labels))
+    def generate(self, z: ArrayLike, labels: Labels | None = None) -> np.ndarray:
+        """Make rows of given latent vectors.
+
+        Parameters
+        ----------
+        z : (n, latent_dim) finite numbers, such as `latent_vectors` or `fastgan.latent.interpolate` give
+        labels : as for `sample`; None shows classes at random, the same ones at every call
+
+        Returns
+        -------
+        (n, width) array in the data's own units and dtype
+
+        Raises
+        ------
+        UserError
+            If z or labels do not fit.
+        """
+        latent = checked_vectors(z, "z")
+        if latent.ndim != 2 or latent.shape[1] != self.settings.latent_dim:
+            raise UserError(
+                f"z has shape {latent.shape}; it must be (n, {self.settings.latent_dim}), a latent vector a row"
+            )
+        return self.generate_classes(latent, self._to_classes(labels))
+
+    def generate_classes(self, latent: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+        """`generate` of (n, latent_dim) float32 with classes as numbers from 0, (n,) or (), or None."""
+        n = len(latent)
+        classes = self._check_classes(classes, n)
+        if self.n_classes and not len(classes):
+            classes = self.labels_of(n, self.settings.seed)
+        rows = self._empty(n, self.spec.width, self.spec.dtype)
+        for _, part in _blocks(n):
+            rows[part] = self.spec.to_data_units(self.network_rows(latent[part], classes[part]))
+        return rows
+
+    def latent_vectors(self, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
+        """Return the latent vectors (n, latent_dim) float32 that `sample` draws with these arguments."""
+        self._check_draw(n, seed, truncation)
+        latent = self._empty(n, self.settings.latent_dim, "float32")
+        for step, part in _blocks(n):
+            latent[part] = self._draw_latent(part.stop - part.start, key_of(int(seed)), step, truncation)
+        return latent
+
+    def network_rows(self, latent: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """What the network makes of latent vectors (n, latent_dim) float32 and classes (n,) int64 or (0,).
+
+        n is at most `ROWS_AT_ONCE`; the result (n, network_width) is in network units, a view until the next call.
+        """
+        return forward(self.net, latent, classes)
 
     def labels_of(self, n: int, seed: int) -> np.ndarray:
         """Return the classes (n,) int64 that ``sample(n, seed=seed)`` draws; (0,) for a generator without."""
         if not self.n_classes:
             return np.zeros(0, np.int64)
-        starts = range(0, n, ROWS_AT_ONCE)
-        blocks = [
-            self._draw_labels(min(ROWS_AT_ONCE, n - start), key_of(seed), np.array([block], np.int64))
-            for block, start in enumerate(starts)
-        ]
+        blocks = [self._draw_labels(part.stop - part.start, key_of(seed), step) for step, part in _blocks(n)]
         return np.concatenate([np.zeros(0, np.int64), *blocks])
+
+    def _draw_latent(self, n: int, key: np.ndarray, step: np.ndarray, truncation: float | None) -> np.ndarray:
+        latent = np.empty((n, self.settings.latent_dim), np.float32)
+        draw = uniform if self.settings.latent == "uniform" else normal
+        draw(latent, key, step, _LATENT)
+        return latent if truncation is None else truncate(latent, truncation)
 
     def _draw_labels(self, n: int, key: np.ndarray, step: np.ndarray) -> np.ndarray:
         labels = np.empty(n, np.int64)
         integers(labels, self.n_classes, key, step, _LABELS)
         return labels
+
+    @staticmethod
+    def _empty(n: int, width: int, dtype: str) -> np.ndarray:
+        try:
+            return np.empty((n, width), dtype)
+        except (MemoryError, ValueError):
+            raise UserError(f"n is {n}, too many to hold in memory; draw fewer at a time") from None
+
+    def _check_draw(self, n: int, seed: int | None, truncation: float | None) -> None:
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
+        if seed is not None and not (isinstance(seed, int | np.integer) and 0 <= seed < 2**64):
+            raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")
+        if truncation is None:
+            return
+        check_threshold("truncation", truncation)
+        if self.settings.latent != "normal":
+            raise UserError(
+                f"truncation is {truncation} but this GAN's latent numbers are {self.settings.latent}, "
+                "which have no tails to cut; leave it out"
+            )
+
+    def _to_classes(self, labels: Labels | None) -> np.ndarray | None:
+        """Labels as the data name them, as numbers from 0."""
+        if labels is None:
+            return None
+        if not self.n_classes:
+            raise UserError("labels were given but the generator was trained without; leave them out")
+        return labels_to_classes(np.asarray(labels), self.n_classes, self.spec.class_names, "labels hold")
 
     def _check_classes(self, wanted: np.ndarray | None, n: int) -> np.ndarray:
         """Classes as (n,) int64, or (0,) where they are to be drawn or do not exist."""
@@ -148,3 +220,9 @@ class Generator:
     def copy(self) -> Generator:
         """Return a generator with parameters of its own, which further training does not change."""
         return Generator(replace(self.settings), self.spec, self.n_classes, self.net.params.copy())
+
+
+def _blocks(n: int, draw: int = 0) -> Iterator[tuple[np.ndarray, slice]]:
+    """Cut n rows into blocks: each one's counter of random numbers, (1,) int64, and its place among the rows."""
+    for block, start in enumerate(range(0, n, ROWS_AT_ONCE)):
+        yield np.array([draw << 32 | block], np.int64), slice(start, min(start + ROWS_AT_ONCE, n))

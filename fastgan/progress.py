@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections import deque
 from collections.abc import Callable
@@ -41,6 +42,9 @@ class Progress:
     def update(self, first_step: int, statistics: np.ndarray) -> None:
         """Show steps `first_step` to `first_step` + k, whose `statistics` are (k, n) float32."""
 
+    def note(self, text: str) -> None:
+        """Show a line of text that stays."""
+
     def finish(self) -> None:
         """Leave the terminal as it was found. May be called twice."""
 
@@ -64,6 +68,9 @@ class KerasLog(Progress):
         values = np.column_stack([numbers, statistics[:, self.columns]])
         self.stream.write(KERAS_LINE * count % tuple(values.ravel().tolist()))
         self.stream.flush()
+
+    def note(self, text: str) -> None:
+        _write_line(self.stream, text)
 
 
 class _Timed(Progress):
@@ -128,9 +135,11 @@ class Lines(_Timed):
         due = epochs > self.line_epochs and now - self.line_time >= LINE_SECONDS
         if due or self.step >= self.total_steps:
             self.line_time, self.line_epochs = now, epochs
-            self.stream.write(self.line() + "\n")
-            self.stream.flush()
+            self.note(self.line())
             self.forget()
+
+    def note(self, text: str) -> None:
+        _write_line(self.stream, text)
 
     def line(self) -> str:
         """The line for the steps since the last one."""
@@ -160,15 +169,15 @@ class Bar(_Timed):
         from rich.table import Column
 
         super().start(total_steps, steps_per_epoch, first_step)
+        console = Console(file=self.stream)
+        self.width = console.width
         texts = [
             TextColumn(f"{{task.fields[{name}]}}", table_column=Column(no_wrap=True))
             for name in ("now", "means")
         ]
         # The bar takes what the texts leave, at least 4 columns, so that 80 are enough.
         bar = BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4))
-        self.bar = RichProgress(
-            texts[0], bar, texts[1], console=Console(file=self.stream), auto_refresh=False, expand=True
-        )
+        self.bar = RichProgress(texts[0], bar, texts[1], console=console, auto_refresh=False, expand=True)
         self.task = self.bar.add_task("", total=total_steps, completed=first_step, now=self.now(), means="")
         self.drawn = self.clock()
         self.bar.start()
@@ -193,10 +202,23 @@ class Bar(_Timed):
         )
         self.bar.update(self.task, completed=self.step, now=self.now(), means=means, refresh=True)
 
+    def note(self, text: str) -> None:
+        """Show a text above the bar, or below where it ended, on lines that fit."""
+        lines = textwrap.fill(text, self.width - 1, subsequent_indent="  ", break_on_hyphens=False)
+        if self.bar is None:
+            _write_line(self.stream, lines)
+        else:
+            self.bar.console.print(lines, markup=False, highlight=False)
+
     def finish(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def _write_line(stream: TextIO, text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()
 
 
 def short(value: float) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastgan.errors import UserError, nearest
+from fastgan.looks import EVERY
+from fastgan.quality import METRICS
 from fastgan.settings import Settings, check_fields, checked, knob
 
 
@@ -35,6 +37,34 @@ class RunSettings:
     samples_every: int = knob("run", 10, "epochs between pictures of samples; 0: only at the end", least=0)
     checkpoint_every: int = knob("run", 10, "epochs between checkpoints; 0: only at the end", least=0)
     samples_per_class: int = knob("run", 10, "samples of each class in a picture", least=1)
+    monitor_every: int = knob("run", EVERY, "steps between looks at the players' balance; 0: none", least=0)
+    best_metric: str = knob(
+        "run",
+        "auto",
+        "measure, taken at each look, by which best.safetensors is kept; "
+        "auto: sliced_wasserstein if early_stop is given, else none",
+        choices=("auto", "none", *METRICS),
+    )
+    early_stop: int = knob("run", 0, "looks without a new best that end the training; 0: never", least=0)
+
+    @property
+    def metric(self) -> str:
+        """The measure that `best_metric` means; empty for none."""
+        if self.best_metric == "auto":
+            return "sliced_wasserstein" if self.early_stop else ""
+        return "" if self.best_metric == "none" else self.best_metric
+
+    def check(self) -> None:
+        """Raise `UserError` for the first knob whose type or value is impossible, or that contradicts another."""
+        check_fields(self)
+        if self.early_stop and not self.metric:
+            raise UserError(
+                f"early_stop is {self.early_stop} but best_metric is 'none'; set it to one of {', '.join(METRICS)}"
+            )
+        if self.metric and not self.monitor_every:
+            raise UserError(
+                f"monitor_every is 0 but {self.metric} is taken at each look; set it to {EVERY}, or another number"
+            )
 
 
 @dataclass
@@ -153,7 +183,7 @@ def check(recipe: Recipe) -> None:
     """Raise `UserError` for the first knob whose type or value is impossible, or that contradicts another."""
     check_fields(recipe.data)
     recipe.gan.check()
-    check_fields(recipe.run)
+    recipe.run.check()
 
 
 def to_toml(recipe: Recipe) -> str:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 
 from fastgan import recipe as recipes
 from fastgan.atomic import write_atomically
+from fastgan.best import Best
 from fastgan.callbacks import Callback, Every, Metrics, Show
 from fastgan.data import Dataset, load_dataset
 from fastgan.errors import UserError
 from fastgan.folder import (
+    BEST,
     CHECKPOINT,
     GENERATOR,
     METRICS,
+    MONITOR,
     RECIPE,
     Writer,
     check_new,
@@ -28,6 +31,8 @@ from fastgan.folder import (
     make_folder,
     remove_unfinished,
 )
+from fastgan.monitor import Monitor
+from fastgan.quality import check_metric
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -108,6 +113,8 @@ def train_run(
     if not resume:
         check_new(folder)
     dataset = load_data(recipe)
+    if recipe.run.metric:
+        check_metric(recipe.run.metric, dataset)
     if recipe.data.path:
         recipe.data.path = os.path.abspath(recipe.data.path)
     trainer = Trainer(recipe.gan, dataset, keep_history=False)
@@ -152,10 +159,16 @@ class _Drawing(Every):
 
 def _callbacks(writer: Writer, progress: Progress, per_epoch: int, received: list[int]) -> list[Callback]:
     """What a run shows and writes; the checkpoint last: where there is one, all else of its step was written."""
-    run = writer.recipe.run
+    run, folder = writer.recipe.run, writer.folder
+    looks: list[Callback] = []
+    if run.monitor_every:
+        looks.append(Monitor(run.monitor_every, folder / MONITOR, progress.note))
+    if run.metric:
+        looks.append(Best(run.metric, run.monitor_every, run.early_stop, folder / BEST, progress.note))
     return [
         Show(progress),
-        Metrics(writer.folder / METRICS, max(1, per_epoch // ROWS_PER_EPOCH)),
+        Metrics(folder / METRICS, max(1, per_epoch // ROWS_PER_EPOCH)),
+        *looks,
         _Drawing(run.samples_every * per_epoch, writer.draw_samples, received),
         _Drawing(0, writer.draw_curves, received),
         Every(run.checkpoint_every * per_epoch, writer.save),

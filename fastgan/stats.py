@@ -15,6 +15,12 @@ WINDOW = 100
 _SEED = 0x57A75
 
 
+def unique_share(rows: np.ndarray) -> float:
+    """Share of different rows among rows (n, width): 1 when all differ, towards 0 on collapse."""
+    rows = np.ascontiguousarray(rows + 0)  # -0.0 is 0.0
+    return len({row.tobytes() for row in rows}) / len(rows)
+
+
 class Stats:
     """Figures of a training at this moment.
 
@@ -41,7 +47,7 @@ class Stats:
     @property
     def mode_collapse_score(self) -> float:
         """1 - distinct / n over n = 100 samples: 0 when all differ, towards 1 on collapse; worry above 0.8."""
-        return 1 - len(np.unique(self._samples(), axis=0)) / WINDOW
+        return 1 - unique_share(self._samples())
 
     @property
     def unique_tokens(self) -> int:

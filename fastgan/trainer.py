@@ -86,6 +86,12 @@ class Trainer:
         return self._gan
 
     @property
+    def gan_to_read(self) -> Gan:
+        """`gan` for who changes nothing in it: what is written there may be lost."""
+        self.backend.fetch(self._gan, to_change=False)
+        return self._gan
+
+    @property
     def generator(self) -> Generator:
         """The generator as it is now, to sample from."""
         self.backend.fetch(self._gan, to_change=False)
@@ -95,6 +101,11 @@ class Trainer:
     def step(self) -> int:
         """Training steps made."""
         return int(self._gan.clock[0])
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data made, to three digits after the point."""
+        return round(self.step / self.steps_per_epoch, 3)
 
     @property
     def history(self) -> dict[str, np.ndarray]:

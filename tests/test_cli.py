@@ -27,10 +27,13 @@ from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, command, environment
 COMMANDS = {
     "train": (
         *("RECIPE", "--data", "--epochs", "--steps", "--batch-size", "--seed", "--backend", "numpy", "cuda"),
-        *("--out", "--resume", "--set", "--log", "keras", "quiet"),
+        *("--out", "--resume", "--set", "--log", "keras", "quiet", "--best-metric", "--early-stop"),
     ),
-    "sample": ("RUN", "-n", "--label", "--seed", "-o", ".npy", ".csv", ".png"),
-    "evaluate": ("RUN", "--json"),
+    "sample": (
+        *("RUN", "-n", "--label", "--seed", "-o", ".npy", ".csv", ".png"),
+        *("--truncation", "--interpolate", "--best"),
+    ),
+    "evaluate": ("RUN", "--json", "--best"),
     "recipes": ("NAME",),
     "doctor": (),
 }
@@ -145,14 +148,16 @@ def test_the_keras_log_has_one_exact_line_a_step(
 
 
 def test_a_quiet_training_prints_nothing(tiny: Path, tmp_path: Path) -> None:
-    done = process("train", tiny, "--log", "quiet", "--steps", "2", "--out", tmp_path / "run")
+    looks = ("--set", "run.monitor_every=1", "--early-stop", "1")
+    done = process("train", tiny, "--log", "quiet", "--steps", "4", "--out", tmp_path / "run", *looks)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_on_a_terminal_a_bar_stays_within_its_80_columns(tiny: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    arguments = command("train", tiny, "--epochs", 20, "--out", "run", "--set", "run.samples_every=0")
+    given = ["--set", "run.samples_every=0", "--set", "run.monitor_every=50", "--best-metric", "modes"]
+    arguments = command("train", tiny, "--epochs", 20, "--out", "run", *given)
     child = subprocess.Popen(
         arguments, stdout=theirs, stderr=theirs, stdin=theirs, env=environment(), cwd=tmp_path
     )
@@ -171,6 +176,8 @@ def test_on_a_terminal_a_bar_stays_within_its_80_columns(tiny: Path, tmp_path: P
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()))
     assert max(map(len, lines)) <= 80
     assert any(re.match(r"epoch 20/20 .*steps/s D .* G .* D\(x\) .* D\(G\(z\)\) ", line) for line in lines)
+    assert any(line.startswith("step 150: ") for line in lines)
+    assert any(line.startswith("step 400: best modes ") for line in lines)
     assert seen.rstrip().endswith(b"pictures in run/samples")
 
 
@@ -314,3 +321,57 @@ def test_evaluate_prints_a_table_and_the_same_as_json(
     assert {"modes covered", "high-quality share", "reverse KL"} <= set(result)
     assert all(name in table for name in result)
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_training_says_how_it_goes_and_stops_early(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    given = ["--set", "run.monitor_every=2", "--set", "optimiser.generator_lr=1e-9", "--early-stop", "4"]
+    assert main(["train", str(tiny), "--out", str(out), *given]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"step 6: \w.*: .*", next(line for line in lines if line.startswith("step ")))
+    stopped, last = lines[-2:]
+    found = re.fullmatch(
+        r"step (\d+): stopped early, for sliced_wasserstein did not improve in 4 looks; "
+        rf"best sliced_wasserstein 0\.\d+ at step (\d+), kept in {out}/best.safetensors",
+        stopped,
+    )
+    assert found and int(found[1]) == int(found[2]) + 8 < 80
+    assert last.startswith(f"{found[1]} steps, ")
+    course = [json.loads(line) for line in (out / "best.jsonl").read_text().splitlines()]
+    best = min(course, key=lambda row: row["sliced_wasserstein"])
+    assert (best["step"], course[-1]["step"]) == (int(found[2]), int(found[1]))
+    looks = [json.loads(line)["step"] for line in (out / "monitor.jsonl").read_text().splitlines()]
+    assert looks == [row["step"] for row in course]
+    assert main(["train", "--resume", str(out), "--early-stop", "6", "--log", "quiet"]) == 0
+    assert len((out / "best.jsonl").read_text().splitlines()) == len(course) + 2
+
+
+def test_the_best_generator_is_sampled_and_evaluated(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--out", "run", "--set", "run.monitor_every=10", "--best-metric", "modes", "--log", "quiet"]
+    assert main(["train", str(tiny), *given]) == 0
+    assert main(["sample", "run", "--best", "-n", "9"]) == 0
+    best = fastgan.load("run/best.safetensors")
+    np.testing.assert_array_equal(np.load("samples.npy"), best.sample(9, seed=0))
+    capsys.readouterr()
+    results = []
+    for option in ([], ["--best"]):
+        assert main(["evaluate", "run", "--json", *option]) == 0
+        results.append(json.loads(capsys.readouterr().out))
+    assert set(results[0]) == set(results[1])
+
+
+def test_ways_and_truncated_samples(
+    digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, path = str(digits_run), tmp_path / "x.npy"
+    assert main(["sample", run, "--interpolate", "4", "-o", str(path)]) == 0
+    assert capsys.readouterr().out == f"10 ways of 5 samples in {path}\n"
+    assert np.load(path).shape == (50, 8, 8)
+    assert main(["sample", run, "--truncation", "0.5", "-n", "3", "--seed", "4", "-o", str(path)]) == 0
+    expected = fastgan.load(digits_run / "generator.safetensors").sample(3, seed=4, truncation=0.5)
+    np.testing.assert_array_equal(np.load(path).reshape(3, 64), expected)

@@ -14,8 +14,9 @@ from PIL import Image
 import fastgan
 from fastgan.data import from_arrays, load_dataset
 from fastgan.errors import UserError
-from fastgan.export import write_samples
+from fastgan.export import ways, write_samples
 from fastgan.generator import Generator
+from fastgan.latent import interpolate
 
 SMALL = dict(generator=[4], discriminator=[4], latent_dim=2, batch_size=8, backend="numpy")
 
@@ -151,3 +152,49 @@ def make_file(images: Generator, tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path / f"x.{form}"
 
     return make
+
+
+def test_ways_from_sample_to_sample(numbers: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    assert write_samples(numbers, 3, None, 4, path, steps=5) == "3 ways of 6 samples"
+    rows, ends = np.load(path), numbers.latent_vectors(6, 4)
+    assert rows.shape == (18, 3)
+    np.testing.assert_allclose(rows[::6], numbers.generate(ends[::2]), rtol=1e-5)
+    np.testing.assert_allclose(rows[5::6], numbers.generate(ends[1::2]), rtol=1e-5)
+    np.testing.assert_allclose(rows[6:12], numbers.generate(interpolate(ends[2], ends[3], 5)), rtol=1e-5)
+
+
+def test_ways_between_uniform_vectors_are_straight(random: np.random.Generator) -> None:
+    generator = trained(random.normal(size=(16, 3)), latent="uniform")
+    latent = ways(generator, 4, 10, 0, None).reshape(4, 11, 2)
+    np.testing.assert_allclose(latent[:, 5], (latent[:, 0] + latent[:, 10]) / 2, atol=1e-6)
+
+
+def test_each_class_goes_a_way_of_its_own(images: Generator, tmp_path: Path) -> None:
+    assert write_samples(images, None, None, 0, tmp_path / "x.csv", steps=3) == "2 ways of 4 samples"
+    lines = (tmp_path / "x.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[-1] for line in lines] == ["0"] * 4 + ["1"] * 4
+    assert write_samples(images, None, "1", 0, tmp_path / "x.csv", steps=3) == "10 ways of 4 samples"
+    assert {line.split(",")[-1] for line in (tmp_path / "x.csv").read_text().splitlines()[1:]} == {"1"}
+
+
+@pytest.mark.parametrize(("n", "label"), [(None, None), (3, None), (2, "1")])
+def test_a_way_is_a_row_of_a_picture(
+    n: int | None, label: str | None, images: Generator, tmp_path: Path
+) -> None:
+    sizes = []
+    for steps in (3, 7):
+        write_samples(images, n, label, 0, tmp_path / "x.png", steps=steps)
+        with Image.open(tmp_path / "x.png") as picture:
+            sizes.append(picture.size)
+    (narrow, height), (wide, same) = sizes
+    assert same == height and 1.4 < wide / narrow < 2.1
+
+
+def test_truncation_reaches_the_samples(images: Generator, tmp_path: Path) -> None:
+    write_samples(images, 9, None, 1, tmp_path / "x.npy", truncation=0.2)
+    expected = images.sample(9, seed=1, truncation=0.2)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy").reshape(9, 20), expected)
+    write_samples(images, 2, "0", 1, tmp_path / "x.npy", truncation=0.2, steps=1)
+    z = images.latent_vectors(4, 1, truncation=0.2)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy").reshape(4, 20), images.generate(z, 0))

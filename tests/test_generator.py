@@ -188,3 +188,48 @@ def test_more_samples_than_memory_holds():
     for n in (10**15, 10**19):
         with pytest.raises(UserError, match=rf"^n is {n}, too many to hold in memory; draw fewer at a time$"):
             gan.sample(n)
+
+
+@KINDS
+@pytest.mark.parametrize("classes", [0, 3])
+def test_rows_of_given_latent_vectors_are_those_that_are_drawn(trained, monkeypatch, kind, classes):
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 8)
+    generator = trained(kind, classes=classes)
+    z, labels = generator.latent_vectors(20, 3), generator.labels_of(20, 3) if classes else None
+    assert z.shape == (20, 4) and z.dtype == np.float32
+    np.testing.assert_array_equal(generator.generate(z, labels), generator.sample(20, labels, seed=3))
+    np.testing.assert_array_equal(generator.generate(z.T.copy().T, labels), generator.generate(z, labels))
+    np.testing.assert_array_equal(generator.generate(z), generator.generate(z.tolist()))
+    np.testing.assert_array_equal(
+        generator.latent_vectors(20, 3, truncation=0.5), fastgan.latent.truncate(z, 0.5)
+    )
+    assert generator.generate(np.zeros((0, 4))).shape == (0, generator.spec.width)
+
+
+def test_truncated_samples_are_more_alike(trained):
+    generator = trained(classes=3)
+    spreads = [generator.sample(500, 1, seed=0, truncation=t).std(axis=0).sum() for t in (0.1, 1.0, None)]
+    assert spreads[0] < 0.5 * spreads[1] < spreads[1] < spreads[2]
+    z = generator.latent_vectors(9, 2, truncation=0.7)
+    np.testing.assert_array_equal(generator.generate(z, 2), generator.sample(9, 2, seed=2, truncation=0.7))
+
+
+def test_latent_vectors_that_do_not_fit(make_trainer):
+    generator = make_trainer(classes=3).generator
+    for z, message in (
+        (np.zeros(4), "z has shape (4,); it must be (n, 4), a latent vector a row"),
+        (np.zeros((2, 5)), "z has shape (2, 5); it must be (n, 4)"),
+        (np.full((2, 4), np.inf), "z holds NaN or infinity"),
+        ([[1], [2, 3]], "z cannot be read as numbers"),
+    ):
+        with pytest.raises(UserError, match="^" + re.escape(message) + r"[^\n]*$"):
+            generator.generate(z)
+    with pytest.raises(UserError, match=r"^labels have shape \(3,\); 2 samples need \(2,\) or one label$"):
+        generator.generate(np.zeros((2, 4)), [0, 1, 2])
+    with pytest.raises(UserError, match=r"^truncation is 0; it must be a number above 0"):
+        generator.sample(3, truncation=0)
+    uniform = make_trainer(latent="uniform").generator
+    with pytest.raises(
+        UserError, match=r"latent numbers are uniform, which have no tails to cut; leave it out$"
+    ):
+        uniform.sample(3, truncation=1.0)

@@ -171,7 +171,40 @@ def test_quiet_writes_nothing():
     with make_progress("quiet", stream) as progress:
         progress.start(10, 10)
         progress.update(0, rows(10))
+        progress.note("something")
     assert stream.getvalue() == ""
+
+
+LONG = "step 3,000: D wins: D(x) = 0.99, D(G(z)) = 0.01, for 2,000 steps; try discriminator_lr = 0.0001 or [b]more[/b]"
+
+
+@pytest.mark.parametrize("log", ["bar", "keras"])
+def test_a_note_is_one_line_of_a_file(log):
+    stream = io.StringIO()
+    progress = make_progress(log, stream)
+    progress.start(10, 10)
+    progress.note(LONG)
+    assert stream.getvalue() == LONG + "\n"
+
+
+def test_a_note_stands_above_the_bar_and_below_where_it_ended(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    stream, clock = Terminal(), Clock()
+    with Bar(stream, clock) as bar:
+        bar.start(100, 10)
+        clock.now += 1
+        bar.update(0, rows(50))
+        bar.note(LONG)
+        clock.now += 1
+        bar.update(50, rows(50))
+        bar.finish()
+        bar.note("the end")
+    frames = [Text.from_ansi(frame).plain for frame in stream.getvalue().replace("\n", "\r").split("\r")]
+    kept = [frame.rstrip() for frame in frames if frame.strip() and "epoch" not in frame]
+    assert " ".join(line.strip() for line in kept[:-1]) == LONG
+    assert len(kept) == 3 and kept[1].startswith("  ") and max(map(len, kept)) < 80
+    assert kept[-1] == "the end" and stream.getvalue().endswith("the end\n")
 
 
 def test_a_bar_needs_a_terminal():

@@ -25,7 +25,8 @@ from .commands import STEPS_PER_EPOCH, TINY, command, environment, process, tree
 
 EPOCHS = 20
 LAST = EPOCHS * STEPS_PER_EPOCH
-SAME = ("recipe.toml", "checkpoint.safetensors", "generator.safetensors", "samples")
+SAME = ("recipe.toml", "checkpoint.safetensors", "generator.safetensors", "samples", "monitor.jsonl", "best")
+LOOKS = "monitor_every = 40\nbest_metric = 'sliced_wasserstein'\n"
 
 
 class Interrupting(Progress):
@@ -42,6 +43,7 @@ class Interrupting(Progress):
 
 def recipe(backend: str = "numpy") -> Recipe:
     text = TINY.replace("epochs = 4", f"epochs = {EPOCHS}").replace("samples_every = 2", "samples_every = 10")
+    text += LOOKS
     return recipes.parse(text.replace('"numpy"', f'"{backend}"'), "tiny")
 
 

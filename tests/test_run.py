@@ -24,6 +24,7 @@ from .commands import STEPS_PER_EPOCH, TINY, process, tree
 FILES = {
     "recipe.toml",
     "metrics.jsonl",
+    "monitor.jsonl",
     "checkpoint.safetensors",
     "generator.safetensors",
     "losses.png",

@@ -9,6 +9,7 @@ import fastgan_kernels as fk
 from fastgan import cuda
 from fastgan.cuda import CudaBackend
 from fastgan.errors import UserError
+from fastgan.monitor import Monitor
 from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 from fastgan_kernels import ROLES
 from fastgan_kernels.dispatch import LAUNCHED
@@ -104,6 +105,17 @@ def test_what_the_host_changes_between_two_calls_is_used(make_trainer):
         each.gan.generator.params[:] *= 0.5
         each.train(1)
     assert_alike(reference, trainer)
+
+
+def test_a_monitor_reads_what_the_device_made_and_changes_nothing(make_trainer):
+    reference, trainer = both(make_trainer)
+    on_device(trainer)
+    monitors = Monitor(1), Monitor(1)
+    for each, monitor in zip((reference, trainer), monitors, strict=True):
+        each.train(2, [monitor])
+    assert_alike(reference, trainer)
+    for name in ("g_gradient", "d_gradient", "spread", "d_real", "d_fake"):
+        np.testing.assert_allclose(monitors[1].history[name], monitors[0].history[name], rtol=1e-3)
 
 
 def test_a_copy_goes_on_alone_and_other_data_are_used(make_trainer, make_data):

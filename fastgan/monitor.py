@@ -1,0 +1,149 @@
+"""The monitor: whether the players are in balance and G shows variety, at almost no cost, for every kind of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastgan import verdicts
+from fastgan.data.dataset import DataSpec
+from fastgan.looks import EVERY, Looks, affordable
+from fastgan.rows import Row, figure
+from fastgan.stats import WINDOW, unique_share
+
+if TYPE_CHECKING:
+    from fastgan.networks import Network
+    from fastgan.trainer import Trainer
+
+PROBE = 500
+"""Real rows, and as many samples, that a look is on."""
+
+_SEED = 0x10AC
+
+
+class Monitor(Looks):
+    """Watches the players, and says in words how they get on.
+
+    Parameters
+    ----------
+    every, path, say : see `fastgan.looks.Looks`
+
+    Attributes
+    ----------
+    verdict : how the training goes and, where it goes wrong, what to try
+    rows, history : the figures of each look. ``mode_collapse`` is 1 - distinct / n over n = 100 samples and ``unique``
+        the share of different ones of 500, ``unique_real`` that of as many real rows; ``spread`` and ``spread_real``
+        are the roots of their summed column variances, in network units; ``d_real`` and ``d_fake`` D's mean probability
+        on real rows and samples (mean output, where the loss makes no probabilities); ``d_right_real`` and
+        ``d_right_fake`` the shares of them that D judges rightly; ``d_gradient`` and ``g_gradient`` the Euclidean norms
+        of the newest update's gradients; ``state`` what that look shows, as `fastgan.verdicts.state_of` has it
+    """
+
+    columns = (
+        *("epoch", "mode_collapse", "unique", "unique_real", "spread", "spread_real", "d_real", "d_fake"),
+        *("d_right_real", "d_right_fake", "d_gradient", "g_gradient", "state"),
+    )
+
+    def __init__(
+        self,
+        every: int = EVERY,
+        path: str | Path | None = None,
+        say: Callable[[str], None] | None = None,
+    ):
+        super().__init__(every, path, say)
+        self.verdict = ""
+        self._state, self._said = "", False
+
+    def prepare(self, trainer: Trainer) -> None:
+        spec = trainer.dataset.spec
+        real = trainer.dataset.thinned(affordable(spec, PROBE))
+        count = len(real)
+        self.real = in_network_units(spec, real)
+        self.unique_real, self.spread_real = unique_share(real), spread(self.real)
+        self.latent = trainer.generator.latent_vectors(count, _SEED)
+        self.classes = trainer.generator.labels_of(count, _SEED)
+        self._state, self.verdict = verdicts.verdict(self.rows, trainer.settings)
+
+    def look(self, trainer: Trainer) -> Row:
+        gan, generator, loss = trainer.gan_to_read, trainer.generator, trainer.settings.loss
+        fake = generator.network_rows(self.latent, self.classes)
+        samples = generator.spec.to_data_units(fake)
+        on_real, on_fake = outputs(gan.discriminator, self.real), outputs(gan.discriminator, fake)
+        boundary = verdicts.BOUNDARIES.get(loss, (on_real.mean() + on_fake.mean()) / 2)
+        figures = {
+            "mode_collapse": 1 - unique_share(samples[:WINDOW]),
+            "unique": unique_share(samples),
+            "unique_real": self.unique_real,
+            "spread": spread(fake),
+            "spread_real": self.spread_real,
+            "d_real": mean_score(on_real, loss),
+            "d_fake": mean_score(on_fake, loss),
+            "d_right_real": (on_real > boundary).mean(),
+            "d_right_fake": (on_fake < boundary).mean(),
+            "d_gradient": norm(gan.discriminator.grads),
+            "g_gradient": norm(gan.generator.grads),
+        }
+        row: Row = {name: figure(value) for name, value in figures.items()}
+        return {**row, "state": verdicts.state_of(row, self.rows, trainer.settings)}
+
+    def take(self, trainer: Trainer) -> None:
+        super().take(trainer)
+        before = self._state
+        self._state, self.verdict = verdicts.verdict(self.rows, trainer.settings)
+        self._said = self._state != before
+        if self._said:
+            self._tell()
+
+    def finish(self, trainer: Trainer) -> None:
+        """Look a last time, and repeat the verdict with its newest figures."""
+        if not self.rows or self.rows[-1]["step"] != trainer.step:
+            self.take(trainer)
+        if self._state and not self._said:
+            self._tell()
+
+    def _tell(self) -> None:
+        self.say(f"step {self.rows[-1]['step']:,}: {self.verdict}")
+
+
+def outputs(discriminator: Network, rows: np.ndarray) -> np.ndarray:
+    """What D says to rows (n, network_width) in network units: (n,) float64 logits, or outputs where a loss has none.
+
+    Of packs, where D judges several rows together. The pass has an arena of its own; that of the training stays as it
+    is.
+    """
+    from fastgan.networks import INPUTS, OUTPUTS, aligned
+    from fastgan.passes import forward
+
+    pack = int(discriminator.layers[0, INPUTS]) // rows.shape[1]
+    rows = rows[: len(rows) // pack * pack].reshape(len(rows) // pack, -1)
+    units = int(discriminator.layers[:, OUTPUTS].sum())
+    own = discriminator._replace(outputs=aligned(len(rows) * units), max_rows=len(rows))
+    return forward(own, rows, np.zeros(0, np.int64))[:, 0].astype(np.float64)
+
+
+def mean_score(values: np.ndarray, loss: str) -> float:
+    """Mean probability where D's outputs are logits of one, else mean output."""
+    # sigmoid(s) = (1 + tanh(s / 2)) / 2, which no s overflows
+    return float((0.5 + np.tanh(values / 2) / 2 if loss in verdicts.PROBABILITIES else values).mean())
+
+
+def spread(rows: np.ndarray) -> float:
+    """How far rows (n, width) lie from their mean: the root of the summed variances of the columns."""
+    return float(np.sqrt(rows.var(axis=0, dtype=np.float64).sum()))
+
+
+def norm(gradient: np.ndarray) -> float:
+    """Euclidean norm, summed in float64."""
+    return float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))
+
+
+def in_network_units(spec: DataSpec, rows: np.ndarray) -> np.ndarray:
+    """Rows (n, width) in data units as the networks see them, where the same bytes give the same products."""
+    from fastgan.networks import aligned
+
+    units = aligned(len(rows) * spec.network_width).reshape(len(rows), spec.network_width)
+    units[...] = spec.to_network_units(rows)
+    return units

@@ -1,0 +1,196 @@
+"""How good samples are, in one number that is quickly had: what a training can choose its best generator by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from fastgan.data.dataset import Dataset
+from fastgan.errors import UserError, nearest
+
+ROWS = 1000
+"""Real rows, and as many samples, that a measure compares."""
+
+KERNEL_ROWS = 500
+"""The same, where each is compared with each."""
+
+DIRECTIONS = 128
+
+_SEED = 0xBE57
+
+Measure = Callable[[np.ndarray, np.ndarray], float]
+"""From samples (n, width) in data units, and the classes (n,) int64 asked for or (0,), to a number."""
+
+
+class Metric(NamedTuple):
+    """A measure by name.
+
+    Parameters
+    ----------
+    higher : whether more is better
+    meaning : what it says
+    rows : samples it takes
+    needs : what the data must have, in words; empty: any will do
+    suits : whether a data set has it
+    prepare : makes the measure of so many samples, once, with all that depends on the real rows alone
+    """
+
+    higher: bool
+    meaning: str
+    rows: int
+    needs: str
+    suits: Callable[[Dataset], bool]
+    prepare: Callable[[Dataset, int], Measure]
+
+
+def check_metric(name: str, dataset: Dataset | None = None) -> Metric:
+    """Return the metric of that name; `UserError` if there is none, or these data lack what it needs."""
+    if name not in METRICS:
+        raise UserError(
+            f"best_metric is {name!r}{nearest(name, METRICS)}; it must be one of {', '.join(METRICS)}"
+        )
+    metric = METRICS[name]
+    if dataset is not None and not metric.suits(dataset):
+        able = ", ".join(each for each, other in METRICS.items() if other.suits(dataset))
+        raise UserError(
+            f"best_metric is {name!r}, which needs {metric.needs}; {dataset.name} can have {able}"
+        )
+    return metric
+
+
+def _sliced_wasserstein(dataset: Dataset, rows: int) -> Measure:
+    """Mean over random directions of the distance between what both sets look like along them (Bonneel et al. 2015)."""
+    spec = dataset.spec
+    directions = np.random.default_rng(_SEED).standard_normal((spec.network_width, DIRECTIONS))
+    directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+
+    def along(samples: np.ndarray) -> np.ndarray:
+        return np.sort(spec.to_network_units(samples) @ directions, axis=0)
+
+    real = along(dataset.thinned(rows))
+    return lambda samples, classes: float(np.abs(along(samples) - real).mean(dtype=np.float64))
+
+
+def _mmd(dataset: Dataset, rows: int) -> Measure:
+    """Unbiased squared maximum mean discrepancy (Gretton et al. 2012, eq. 3).
+
+    The kernel is a mean of Gaussians whose widths are a half, one and two times the median distance of real rows.
+    """
+    from fastgan.evaluation.images import squared_distances
+
+    def units(samples: np.ndarray) -> np.ndarray:
+        return dataset.spec.to_network_units(samples).astype(np.float64)
+
+    def off_diagonal(kernel: np.ndarray) -> float:
+        n = len(kernel)
+        return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
+
+    real = units(dataset.thinned(rows))
+    squares = squared_distances(real, real)
+    middle = float(np.median(squares[np.triu_indices(len(real), 1)])) or 1.0
+
+    def kernel(squares: np.ndarray) -> np.ndarray:
+        return np.mean([np.exp(-squares / (2 * width**2 * middle)) for width in (0.5, 1, 2)], axis=0)
+
+    real_part = off_diagonal(kernel(squares))
+
+    def measure(samples: np.ndarray, classes: np.ndarray) -> float:
+        own = units(samples)
+        among, across = kernel(squared_distances(own, own)), kernel(squared_distances(own, real))
+        return real_part + off_diagonal(among) - 2 * float(across.mean())
+
+    return measure
+
+
+def _coverage(dataset: Dataset, rows: int) -> Measure:
+    from fastgan.evaluation.images import precision_recall
+
+    units = dataset.spec.to_network_units
+    real = units(dataset.thinned(rows))
+    return lambda samples, classes: precision_recall(units(samples), real)["coverage"]
+
+
+def _modes(dataset: Dataset, rows: int) -> Measure:
+    """Share of good samples times the share of modes that they cover evenly, exp(-reverse KL)."""
+    from fastgan.evaluation.modes import mode_coverage
+
+    centres, std = np.asarray(dataset.truth["centres"]), float(dataset.truth["std"])
+
+    def measure(samples: np.ndarray, classes: np.ndarray) -> float:
+        found = mode_coverage(samples, centres, std)
+        return found["high-quality share"] * float(np.exp(-found["reverse KL"]))
+
+    return measure
+
+
+def _valid(dataset: Dataset, rows: int) -> Measure:
+    """Share of sentences that the grammar can produce and that differ: repeating a valid one is no success."""
+    from fastgan.evaluation.tokens import chain_measures
+
+    initial, transition = (np.asarray(dataset.truth[name]) for name in ("initial", "transition"))
+
+    def measure(samples: np.ndarray, classes: np.ndarray) -> float:
+        different = np.unique(samples, axis=0)
+        share = chain_measures(different, initial, transition)["valid"] or 0.0
+        return share * len(different) / len(samples)
+
+    return measure
+
+
+def _gan_test(dataset: Dataset, rows: int) -> Measure:
+    """Accuracy of a classifier of real rows on samples and the classes asked for (Shmelkov et al. 2018)."""
+    from fastgan.classifier import train_classifier
+
+    # Another seed than that of `fastgan.evaluation`, which shall judge without having chosen.
+    classifier = train_classifier(dataset.array, dataset.labels, dataset.spec, seed=_SEED)
+    return classifier.accuracy
+
+
+METRICS = {
+    "sliced_wasserstein": Metric(
+        False,
+        "distance to training rows along random directions",
+        ROWS,
+        "",
+        lambda data: True,
+        _sliced_wasserstein,
+    ),
+    "mmd": Metric(
+        False, "squared kernel distance to training rows", KERNEL_ROWS, "", lambda data: True, _mmd
+    ),
+    "coverage": Metric(
+        True,
+        "share of training rows with a sample among their neighbours",
+        KERNEL_ROWS,
+        "",
+        lambda data: True,
+        _coverage,
+    ),
+    "modes": Metric(
+        True,
+        "share of good samples times the share of true clusters that they cover evenly",
+        ROWS,
+        "known clusters",
+        lambda data: "centres" in data.truth,
+        _modes,
+    ),
+    "valid": Metric(
+        True,
+        "share of different sequences that the true grammar can produce",
+        ROWS,
+        "a known grammar",
+        lambda data: "transition" in data.truth,
+        _valid,
+    ),
+    "gan_test": Metric(
+        True,
+        "share of samples that a classifier of real rows takes for what was asked for",
+        ROWS,
+        "labels",
+        lambda data: data.spec.n_classes > 0,
+        _gan_test,
+    ),
+}
+"""What `best_metric` can be, for which data, and which way is better."""

@@ -1,0 +1,49 @@
+"""Rows of figures as lines of JSON: what is measured while a GAN trains, whole after a crash and after a resume."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fastgan.atomic import write_atomically
+from fastgan.errors import UserError
+
+Row = dict[str, Any]
+"""Figures by name; ``step`` is the training step that they belong to."""
+
+
+def figure(value: float) -> float:
+    """Return `value` to six digits: more say nothing, and differ between machines."""
+    return float(f"{value:.6g}")
+
+
+def read_rows(path: Path, wanted: Iterable[str]) -> list[Row]:
+    """Rows of a file; none if it does not exist, and none from the first line on that is damaged or lacks a figure."""
+    rows: list[Row] = []
+    if path.exists():
+        names = set(wanted)
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                break
+            if not (isinstance(row, dict) and names <= row.keys()):
+                break
+            rows.append(row)
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Make the file anew with these rows."""
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row; `UserError` if that cannot be."""
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,158 @@
+"""How a training goes, in words: from what the monitor measured to what it means and what to try.
+
+The figures are those of `fastgan.monitor`; every threshold stands here, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from fastgan.rows import Row
+from fastgan.settings import Settings
+
+HOLD = 3
+"""Looks in a row that must agree before it is said aloud: a single look may fall on a swing."""
+
+COLLAPSED = 0.8
+"""Share of repeats beyond which G has collapsed (source document 001), among samples as varied as real rows."""
+
+NARROW = 0.2
+"""G has collapsed too where its samples are spread less than this part of what real rows are: near repeats."""
+
+WON = 0.95
+"""D wins where it judges this share of real rows and of samples rightly: hardly any gradient says where to go."""
+
+FOOLED = 0.1
+"""D is fooled where it judges less than this share of one kind rightly: it calls everything real, or all of it fake."""
+
+LEADS = 0.75
+"""Mean of both shares from which D leads, which is usual while G learns; 0.5 is a coin."""
+
+VANISHED = 1e-4
+"""G learns nothing where its gradient is less than this part of the largest one so far."""
+
+EXPLODED = 1e3
+"""A gradient explodes where it is as many times its median so far."""
+
+RUN_AWAY = 10.0
+"""A critic without bound runs away where its mean outputs differ by as many times what a slope of 1 over the reach of
+the data, twice the spread of real rows, could make."""
+
+BOUNDARIES = {"bce": 0.0, "minimax": 0.0, "hinge": 0.0, "mse": 0.5}
+"""Output between "fake" and "real"; of bce a logit. A loss that is not here has none: the middle between D's mean
+output on real rows and on samples stands for it."""
+
+PROBABILITIES = ("bce", "minimax")
+"""Losses whose D gives a probability."""
+
+BALANCED = "balanced"
+
+
+def state_of(row: Row, past: Sequence[Row], settings: Settings) -> str:
+    """What a look shows: "ran away", "exploded", "collapsed", "vanished", "D wins", "fooled" or "balanced".
+
+    The first that fits, causes before their effects.
+    """
+    bounded = settings.loss in BOUNDARIES
+    if not bounded and abs(row["d_real"] - row["d_fake"]) > RUN_AWAY * 2 * row["spread_real"]:
+        return "ran away"
+    if len(past) >= HOLD:
+        for name in ("g_gradient", "d_gradient"):
+            if row[name] > EXPLODED * median(each[name] for each in past) > 0:
+                return "exploded"
+    if _repeats(row) > COLLAPSED or row["spread"] < NARROW * row["spread_real"]:
+        return "collapsed"
+    if row["g_gradient"] < VANISHED * max((each["g_gradient"] for each in past), default=0.0):
+        return "vanished"
+    rights = row["d_right_real"], row["d_right_fake"]
+    if bounded and min(rights) >= WON:
+        return "D wins"
+    if min(rights) < FOOLED:
+        return "fooled"
+    return BALANCED
+
+
+def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
+    """The state that held at `HOLD` looks in a row, last, and what to say of it; ("", why not) before there was one."""
+    settled, count = -1, 0
+    for i, row in enumerate(rows):
+        count = count + 1 if i and row["state"] == rows[i - 1]["state"] else 1
+        if count >= HOLD:
+            settled, since = i, rows[i - count + 1]["step"]
+    if settled < 0:
+        return "", f"too early to tell: no {HOLD} looks in a row agree"
+    row = rows[settled]
+    state, lasted = row["state"], row["step"] - since
+    what = _description(state, row, settings)
+    if state == BALANCED:
+        return state, what
+    return state, f"{what}, for {lasted:,} steps; try {_any_of(_advice(state, row, settings))}"
+
+
+def _repeats(row: Row) -> float:
+    """Share of repeats among samples, where as many real rows have none."""
+    return 1 - float(row["unique"]) / float(row["unique_real"])
+
+
+def _description(state: str, row: Row, settings: Settings) -> str:
+    real, fake = f"{row['d_right_real']:.0%} of real rows", f"{row['d_right_fake']:.0%} of samples"
+    rights = f"{real} and {fake}"
+    if state == "collapsed":
+        if _repeats(row) > COLLAPSED:
+            return f"G collapsed: {1 - row['unique']:.1%} of its samples are repeats"
+        return f"G collapsed: its samples vary {row['spread'] / row['spread_real']:.1%} as much as real rows"
+    if state == "exploded":
+        return f"gradients explode: {row['g_gradient']:.2g} of G, {row['d_gradient']:.2g} of D"
+    if state == "ran away":
+        return f"D runs away: its mean output is {row['d_real']:.3g} on real rows and {row['d_fake']:.3g} on samples"
+    if state == "vanished":
+        return f"G learns nothing: its gradient is down to {row['g_gradient']:.1g}, and D judges {rights} rightly"
+    if state == "D wins":
+        if settings.loss in PROBABILITIES:
+            return f"D wins: D(x) = {row['d_real']:.2f}, D(G(z)) = {row['d_fake']:.2f}"
+        return f"D wins: it judges {rights} rightly"
+    if state == "fooled":
+        everything = "fake" if row["d_right_real"] < row["d_right_fake"] else "real"
+        return f"D is fooled: it calls everything {everything}, and judges {rights} rightly"
+    if (row["d_right_real"] + row["d_right_fake"]) / 2 >= LEADS:
+        return f"balanced: D leads, as is usual; it judges {rights} rightly"
+    return f"balanced: D judges {rights} rightly"
+
+
+def _advice(state: str, row: Row, settings: Settings) -> list[str]:
+    """Settings to change, with values that can be copied, the most likely first."""
+    slower_d = f"discriminator_lr = {settings.discriminator_lr / 2:g}"
+    slower_g = f"generator_lr = {settings.generator_lr / 2:g}"
+    more_d = f"n_critic = {settings.n_critic + 1}"
+    less_d = f"n_critic = {settings.n_critic - 1}"
+    other_loss = f"loss = {'bce' if settings.loss != 'bce' else 'hinge'}"
+    if state == "collapsed":
+        # Where D sees through all that G makes, more of D would not help.
+        beaten = min(row["d_right_real"], row["d_right_fake"]) >= WON
+        return [
+            slower_g,
+            *([] if beaten else [more_d]),
+            f"batch_size = {2 * settings.batch_size}",
+            other_loss,
+        ]
+    if state == "exploded":
+        return [slower_g, slower_d]
+    bound = [] if settings.gradient_penalty != "none" else ["gradient_penalty = wgan-gp"]
+    if state == "ran away":
+        return [*bound, slower_d, "loss = hinge"]
+    if state == "fooled":
+        return [slower_g, more_d, "a wider discriminator"]
+    advice = [less_d if settings.n_critic > 1 else slower_d]
+    if state == "vanished" and settings.loss == "minimax":
+        return ["loss = bce", *advice]
+    if settings.loss in ("bce", "mse") and not settings.label_smoothing:
+        advice.append("label_smoothing = 0.1")
+    if settings.gradient_penalty == "none":
+        advice.append("gradient_penalty = r1")
+    return [*advice, "a wider generator"]
+
+
+def _any_of(things: list[str]) -> str:
+    *most, last = things
+    return f"{', '.join(most)} or {last}" if most else last

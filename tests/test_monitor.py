@@ -1,0 +1,166 @@
+"""The monitor: its figures are what they say, its looks change nothing, and its rows survive a resume."""
+
+import json
+
+import numpy as np
+import pytest
+
+import fastgan
+from fastgan import checkpoint
+from fastgan.callbacks import Every
+from fastgan.data import from_arrays
+from fastgan.errors import UserError
+from fastgan.looks import EVERY, affordable
+from fastgan.monitor import Monitor, mean_score, norm, outputs, spread
+from fastgan.settings import LOSSES
+
+from .small_gan import X, small
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_the_training_is_the_same_bytes_with_and_without(make_trainer, state_of, backend):
+    alone, watched = (make_trainer("bytes", classes=3, backend=backend) for _ in range(2))
+    alone.train(40)
+    watched.train(40, [Monitor(3)])
+    assert state_of(watched) == state_of(alone)
+    np.testing.assert_array_equal(watched.generator.sample(9), alone.generator.sample(9))
+    for name, values in alone.history.items():
+        np.testing.assert_array_equal(watched.history[name], values)
+
+
+def test_a_look_leaves_every_buffer_of_the_training_as_it_is(make_trainer):
+    trainer = make_trainer(classes=3)
+    trainer.train(5)
+    monitor = Monitor()
+    monitor.start(trainer, 10)
+    gan = trainer.gan
+    arrays = [each for part in (gan, gan.generator, gan.discriminator) for each in part]
+    arrays = [each for each in arrays if isinstance(each, np.ndarray)]
+    before = [each.tobytes() for each in arrays]
+    monitor.take(trainer)
+    assert [each.tobytes() for each in arrays] == before
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["numbers", "bytes", "tokens"])
+def test_figures_of_a_look(make_trainer, loss, kind):
+    paired = loss == "relativistic"
+    trainer = make_trainer(kind, loss=loss, rows=150, update="joint" if paired else "separate")
+    monitor = Monitor(10)
+    trainer.train(20, [monitor])
+    row, spec = monitor.rows[-1], trainer.dataset.spec
+    assert (row["step"], row["epoch"]) == (20, round(20 / 9, 3))
+    samples = trainer.generator.generate(monitor.latent)
+    assert len(samples) == 150
+    assert row["mode_collapse"] == pytest.approx(1 - len(np.unique(samples[:100], axis=0)) / 100)
+    assert row["unique"] == pytest.approx(len(np.unique(samples, axis=0)) / 150, rel=1e-5)
+    assert row["unique_real"] == pytest.approx(len(np.unique(trainer.dataset.array, axis=0)) / 150, rel=1e-5)
+    real = spec.to_network_units(trainer.dataset.array)
+    assert row["spread_real"] == pytest.approx(np.sqrt(real.var(axis=0).sum()), rel=1e-4)
+    fake = trainer.generator.network_rows(monitor.latent, np.zeros(0, np.int64))
+    assert row["spread"] == pytest.approx(np.sqrt(fake.var(axis=0).sum()), rel=1e-4)
+    on_real, on_fake = outputs(trainer.gan.discriminator, real), outputs(trainer.gan.discriminator, fake)
+    unbounded = paired or loss == "wasserstein"
+    boundary = (on_real.mean() + on_fake.mean()) / 2 if unbounded else {"mse": 0.5}.get(loss, 0)
+    assert row["d_right_real"] == pytest.approx((on_real > boundary).mean(), abs=0.01)
+    assert row["d_right_fake"] == pytest.approx((on_fake < boundary).mean(), abs=0.01)
+    if loss in ("bce", "minimax"):
+        on_real, on_fake = 1 / (1 + np.exp(-on_real)), 1 / (1 + np.exp(-on_fake))
+    assert row["d_real"] == pytest.approx(on_real.mean(), rel=1e-4)
+    assert row["d_fake"] == pytest.approx(on_fake.mean(), rel=1e-4)
+    for player in ("generator", "discriminator"):
+        expected = np.linalg.norm(getattr(trainer.gan, player).grads.astype(np.float64))
+        assert row[f"{player[0]}_gradient"] == pytest.approx(expected, rel=1e-5) and expected > 0
+
+
+def test_the_outputs_are_those_that_the_step_reports(make_trainer):
+    trainer = make_trainer(update="joint", generator_lr=1e-9, discriminator_lr=1e-9)
+    trainer.train(200)
+    monitor = Monitor()
+    monitor.start(trainer, 1)
+    row = monitor.look(trainer)
+    assert row["d_real"] == pytest.approx(trainer.history["d_real"].mean(), abs=2e-3)
+    assert row["d_fake"] == pytest.approx(trainer.history["d_fake"].mean(), abs=2e-2)
+
+
+def test_parts_of_a_look():
+    assert mean_score(np.array([-800.0, 800.0]), "bce") == 0.5
+    assert mean_score(np.array([-3.0, 5.0]), "hinge") == 1.0
+    assert spread(np.array([[0, 3], [2, 3]], np.float32)) == 1.0
+    assert norm(np.full(4, 1e30, np.float32)) == pytest.approx(2e30)
+
+
+def test_wide_rows_are_fewer(make_data):
+    assert affordable(make_data().spec, 500) == 500
+    for width, rows in ((300, 2**22 // 27_000), (700, 100)):
+        tokens = from_arrays(np.zeros((3, width), np.int64) + np.arange(width) % 90, vocabulary=90)
+        assert affordable(tokens.spec, 500) == rows
+
+
+def test_looks_are_after_their_steps_and_at_the_end():
+    monitor = fastgan.Monitor(4)
+    gan = small().fit(X, steps=10, callbacks=[monitor])
+    assert monitor.history["step"].tolist() == [4, 8, 10]
+    assert set(monitor.history) == {"step", *Monitor.columns}
+    gan.fit(X, steps=6, callbacks=[monitor])
+    assert monitor.history["step"].tolist() == [4, 8, 12, 16]
+    small().fit(X, steps=4, callbacks=[monitor])
+    assert monitor.history["step"].tolist() == [4]
+    assert Monitor().every == EVERY and Monitor().history == {} and Monitor().verdict == ""
+
+
+def test_a_verdict_is_said_when_it_changes_and_at_the_end():
+    said = []
+    monitor = Monitor(2, say=said.append)
+    small().fit(X, steps=4, callbacks=[monitor])
+    assert said == [] and monitor.verdict.startswith("too early to tell")
+
+    def break_at_step_6(trainer):
+        if trainer.step == 6:
+            trainer.gan.generator.params[...] = 0
+
+    still = small(generator_lr=1e-12)
+    still.fit(X, steps=15, callbacks=[monitor, Every(6, break_at_step_6)])
+    assert [text.partition(" its")[0] for text in said[1:]] == [
+        "step 12: G collapsed: 99.0% of",
+        "step 15: G collapsed: 99.0% of",
+    ]
+    assert said[0].startswith("step 6: balanced: D judges ")
+    assert said[-1] == f"step 15: {monitor.verdict}"
+
+
+def test_a_verdict_that_was_just_said_is_not_repeated():
+    said = []
+    small().fit(X, steps=6, callbacks=[Monitor(2, say=said.append)])
+    assert len(said) == 1 and said[0].startswith("step 6: balanced: ")
+
+
+def test_a_resumed_training_has_the_same_rows(make_trainer, tmp_path):
+    """The first one goes on past its checkpoint and dies while it writes; its last look was no regular one."""
+    whole, first, second = (make_trainer(classes=3) for _ in range(3))
+    monitor = Monitor(4, tmp_path / "whole.jsonl")
+    whole.train(24, [monitor])
+    path, saved = tmp_path / "parts.jsonl", tmp_path / "c.safetensors"
+    first.train(14, [Monitor(4, path)])
+    checkpoint.save_checkpoint(first, saved)
+    first.train(7, [Monitor(4, path)])
+    with open(path, "a") as file:
+        file.write('{"step": 23, "epo')
+    checkpoint.restore(second, checkpoint.Stored(saved))
+    resumed = Monitor(4, path)
+    second.train(10, [resumed])
+    assert path.read_text() == (tmp_path / "whole.jsonl").read_text()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == resumed.rows == monitor.rows
+    assert resumed.verdict == monitor.verdict
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"m.jsonl cannot be written: [^\n]*$"):
+        small().fit(X, steps=2, callbacks=[Monitor(1, tmp_path / "file" / "m.jsonl")])
+
+
+@pytest.mark.parametrize("every", [0, -1, 2.5, True, "3"])
+def test_every_that_is_no_number_of_steps(every):
+    with pytest.raises(UserError, match=r"it must be a whole number of steps, at least 1$"):
+        Monitor(every)

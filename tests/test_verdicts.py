@@ -1,0 +1,144 @@
+"""Verdicts: from figures to what they mean, at each threshold, and what is said and when."""
+
+import pytest
+
+from fastgan.settings import LOSSES, Settings
+from fastgan.verdicts import HOLD, state_of, verdict
+
+GOOD = {
+    "step": 1000,
+    "mode_collapse": 0.0,
+    "unique": 1.0,
+    "unique_real": 1.0,
+    "spread": 1.0,
+    "spread_real": 1.0,
+    "d_real": 0.55,
+    "d_fake": 0.45,
+    "d_right_real": 0.6,
+    "d_right_fake": 0.6,
+    "d_gradient": 1.0,
+    "g_gradient": 1.0,
+}
+WINS = dict(d_right_real=0.99, d_right_fake=0.98, d_real=0.991, d_fake=0.012)
+
+
+def rows_of(settings, *changes):
+    """A row a change, each with its state, a thousand steps apart."""
+    rows = []
+    for i, change in enumerate(changes):
+        row = GOOD | dict(step=1000 * (i + 1)) | change
+        rows.append(row | {"state": state_of(row, rows, settings)})
+    return rows
+
+
+def states(settings, *changes):
+    return [row["state"] for row in rows_of(settings, *changes)]
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({}, "balanced"),
+        (dict(unique=0.21), "balanced"),
+        (dict(unique=0.19), "collapsed"),
+        (dict(unique=0.02, unique_real=0.05), "balanced"),  # real rows repeat as well
+        (dict(unique=0.002, unique_real=0.05), "collapsed"),
+        (dict(spread=0.21), "balanced"),
+        (dict(spread=0.19), "collapsed"),
+        (dict(spread=0.19, spread_real=0.5), "balanced"),
+        (dict(d_right_real=0.96, d_right_fake=0.94), "balanced"),
+        (dict(d_right_real=0.96, d_right_fake=0.96), "D wins"),
+        (dict(d_right_real=0.96, d_right_fake=0.09), "fooled"),
+        (dict(d_right_real=0.09, d_right_fake=0.99), "fooled"),
+        (dict(d_right_real=0.5, d_right_fake=0.11), "balanced"),
+        (dict(WINS, unique=0.1), "collapsed"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "wasserstein"])
+def test_what_a_look_shows(loss, change, state):
+    assert states(Settings(loss=loss), change) == [state]
+
+
+def test_a_critic_may_tell_all_apart_but_not_run_away():
+    settings = Settings(loss="wasserstein")
+    assert states(settings, WINS) == ["balanced"]
+    assert states(settings, dict(WINS, d_real=25.0, d_fake=4.0)) == ["ran away"]
+    assert states(settings, dict(WINS, d_real=25.0, d_fake=4.0, spread=2.0, spread_real=2.0)) == ["balanced"]
+    assert states(settings, dict(d_real=-1e6, d_fake=1e6, unique=0.01)) == ["ran away"]
+
+
+def test_gradients_are_compared_with_those_before():
+    settings = Settings()
+    small, large = dict(g_gradient=0.9e-4), dict(d_gradient=1.1e3)
+    assert states(settings, small) == ["balanced"]
+    assert states(settings, {}, small) == ["balanced", "vanished"]
+    assert states(settings, {}, large) == ["balanced", "balanced"]
+    assert states(settings, {}, {}, {}, large)[-1] == "exploded"
+    assert states(settings, {}, {}, {}, dict(g_gradient=0.9e3))[-1] == "balanced"
+    assert states(settings, *[dict(g_gradient=0.0)] * 5) == ["balanced"] * 5
+
+
+def test_a_state_must_hold_before_it_is_said():
+    settings = Settings()
+    assert verdict([], settings) == ("", f"too early to tell: no {HOLD} looks in a row agree")
+    assert verdict(rows_of(settings, {}, {}), settings)[0] == ""
+    assert verdict(rows_of(settings, {}, {}, {}), settings)[0] == "balanced"
+    assert verdict(rows_of(settings, {}, {}, {}, WINS, WINS), settings)[0] == "balanced"
+    assert verdict(rows_of(settings, {}, {}, {}, WINS, WINS, WINS), settings)[0] == "D wins"
+    assert verdict(rows_of(settings, {}, WINS, {}, WINS, {}, WINS), settings)[0] == ""
+
+
+def text_of(settings, change, count=HOLD):
+    return verdict(rows_of(settings, *[change] * count), settings)[1]
+
+
+def test_a_verdict_says_what_it_saw_how_long_and_what_to_try():
+    assert text_of(Settings(discriminator_lr=2e-3), WINS, 7) == (
+        "D wins: D(x) = 0.99, D(G(z)) = 0.01, for 6,000 steps; "
+        "try discriminator_lr = 0.001, label_smoothing = 0.1, gradient_penalty = r1 or a wider generator"
+    )
+    assert text_of(Settings(loss="hinge", n_critic=3), WINS) == (
+        "D wins: it judges 99% of real rows and 98% of samples rightly, for 2,000 steps; "
+        "try n_critic = 2, gradient_penalty = r1 or a wider generator"
+    )
+    assert text_of(Settings(), dict(unique=0.03)) == (
+        "G collapsed: 97.0% of its samples are repeats, for 2,000 steps; "
+        "try generator_lr = 0.0001, n_critic = 2, batch_size = 128 or loss = hinge"
+    )
+    assert text_of(Settings(loss="hinge"), dict(WINS, spread=0.012)) == (
+        "G collapsed: its samples vary 1.2% as much as real rows, for 2,000 steps; "
+        "try generator_lr = 0.0001, batch_size = 128 or loss = bce"
+    )
+    assert text_of(Settings(), {}) == "balanced: D judges 60% of real rows and 60% of samples rightly"
+    assert text_of(Settings(), dict(d_right_real=0.9)) == (
+        "balanced: D leads, as is usual; it judges 90% of real rows and 60% of samples rightly"
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "before", "change", "parts"),
+    [
+        ("bce", {}, dict(d_right_fake=0.01), ["D is fooled: it calls everything real", "1% of samples"]),
+        ("mse", {}, dict(d_right_real=0.01), ["D is fooled: it calls everything fake", "n_critic = 2"]),
+        ("minimax", {}, dict(g_gradient=1e-6), ["G learns nothing", "down to 1e-06", "try loss = bce"]),
+        ("bce", {}, dict(g_gradient=4e4), ["gradients explode: 4e+04 of G, 1 of D", "generator_lr = 0.0001"]),
+        (
+            "wasserstein",
+            {},
+            dict(d_real=900.0),
+            ["D runs away", "900 on real rows", "try gradient_penalty = wgan-gp", "or loss = hinge"],
+        ),
+    ],
+)
+def test_other_verdicts(loss, before, change, parts):
+    settings = Settings(loss=loss)
+    text = verdict(rows_of(settings, *[before] * 7, *[change] * HOLD), settings)[1]
+    assert all(part in text for part in [*parts, ", for 2,000 steps; try "]), text
+    assert "\n" not in text
+
+
+def test_the_figures_are_the_newest_that_show_the_state():
+    settings = Settings()
+    rows = rows_of(settings, WINS, WINS, WINS, dict(WINS, d_real=0.975), {})
+    assert verdict(rows, settings)[1].startswith("D wins: D(x) = 0.97, D(G(z)) = 0.01, for 3,000 steps")
