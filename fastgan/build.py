@@ -17,7 +17,7 @@ from fastgan.networks import (
 )
 from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import Settings
-from fastgan.state import STATISTICS, Gan, Role, Roles
+from fastgan.state import STATISTICS, Gan, Noise, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
 from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
@@ -100,7 +100,7 @@ def is_smooth(settings: Settings) -> bool:
 
 def start_spectral(net: Network, random: np.random.Generator) -> None:
     """Draw the vectors of the power iteration, and bring them near to the largest singular values; nothing without."""
-    if net.spectral.scaled.size:
+    if net.spectral is not None:
         net.spectral.left[:] = random.normal(size=net.spectral.left.shape)
         for _ in range(SPECTRAL_ITERATIONS):
             normalise(net, alone(), True)
@@ -116,8 +116,10 @@ def roles_of(loss: str, label_smoothing: float) -> Roles:
     return Roles(real._replace(target=real.target * (1 - label_smoothing)), fake, generator)
 
 
-def penalty_of(settings: Settings) -> Penalty:
+def penalty_of(settings: Settings) -> Penalty | None:
     """Constants of the gradient penalty: WGAN-GP's is lambda (|g| - 1)^2, R1's and R2's gamma / 2 |g|^2."""
+    if settings.gradient_penalty == "none":
+        return None
     mixed = settings.gradient_penalty == "wgan-gp"
     return Penalty(
         centre=float(mixed),
@@ -127,6 +129,13 @@ def penalty_of(settings: Settings) -> Penalty:
         mixed=mixed,
         smooth=is_smooth(settings),
     )
+
+
+def noise_of(settings: Settings, steps_per_epoch: int) -> Noise | None:
+    """Constants of the instance noise, if there is to be any."""
+    if not settings.instance_noise:
+        return None
+    return Noise(settings.instance_noise, settings.instance_noise_epochs * steps_per_epoch)
 
 
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
@@ -177,13 +186,12 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         vocabulary=spec.vocabulary,
         real_rows=real_rows,
         pack=settings.packing,
-        noise=settings.instance_noise,
-        noise_steps=settings.instance_noise_epochs * steps_per_epoch,
+        noise=noise_of(settings, steps_per_epoch),
         slots=0,
         n_critic=settings.n_critic,
         n_generator=settings.n_generator,
         joint=joint,
-        paired=settings.loss == "relativistic",
+        paired=True if settings.loss == "relativistic" else None,
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastgan.batches import packed, rows_of
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import last_delta, last_output, layer_rows
 from fastgan.passes import backward_rows, forward
@@ -48,7 +49,7 @@ def record(gan, team, rows, place, statistics):
         mean_rows(gan.losses[:3, place : place + rows], statistics)
 
 
-@part
+@only_with("paired")
 def judge_pairs(gan, x, y, statistics):
     """The discriminator's loss on pairs of a real row and a fake one of x, and the gradients at both."""
     rows = len(x)
@@ -63,7 +64,7 @@ def judge_pairs(gan, x, y, statistics):
     record(gan, gan.team, rows, rows, statistics[3:6])
 
 
-@part
+@only_with("paired")
 def compare(gan, team, rows, winners, losers):
     """The loss of pairs whose first rows in the discriminator's arena are `winners` and `losers`; the winner has it."""
     net, layer = gan.discriminator, len(gan.discriminator.layers) - 1
@@ -85,28 +86,44 @@ def judge_generator(gan, streams, statistics):
     """What the discriminator says to the full batch in the generator's arena, and the gradient at those rows."""
     g, team = gan.generator, gan.team if gan.duet.size == 1 else gan.duet
     fake, dx = packed(gan, last_output(g, len(gan.latent))), packed(gan, last_delta(g, len(gan.latent)))
-    rows, place = len(fake), 0
-    if gan.paired:
-        place = rows
-        real, real_labels = rows_of(gan, gan.real_half, rows)
-        look(gan, team, real, real_labels, gan.roles.generator, 0)
-    if gan.noise > 0.0:
-        first, stop = share(rows, team)
-        blurred = gan.real[place : place + rows]
-        copy(fake[first:stop], blurred[first:stop])
-        fake = blurred
-        blur(gan, team, fake, NOISE + streams)
+    rows, place = len(fake), look_at_partners(gan, team, len(fake))
+    fake = blurred(gan, team, fake, place, NOISE + streams)
     look(gan, team, fake, gan.latent_labels, gan.roles.generator, place)
-    if gan.paired:
-        compare(gan, team, rows, place, 0)
+    compare(gan, team, rows, place, 0)
     pass_back(gan, team, rows, place, dx)
     meet(team)
     record(gan, team, rows, place, statistics)
 
 
-@part
+def _first_place(gan, team, rows):
+    return 0
+
+
+@where("paired", without=_first_place)
+def look_at_partners(gan, team, rows):
+    """What the discriminator says to the real rows that fake ones are compared with; the place after them."""
+    real, labels = rows_of(gan, gan.real_half, rows)
+    look(gan, team, real, labels, gan.roles.generator, 0)
+    return rows
+
+
+@only_with("noise")
 def blur(gan, team, x, stream):
-    """Add noise to rows that the discriminator is to see, if it is to see any; the team shares them."""
-    if gan.noise > 0.0:
-        first, stop = share(len(x), team)
-        add_noise(x[first:stop], gan.noise, gan.noise_steps, gan.key, gan.clock, stream, first)
+    """Add noise to rows that the discriminator is to see; the team shares them."""
+    first, stop = share(len(x), team)
+    noise = gan.noise
+    add_noise(x[first:stop], noise.deviation, noise.decay_steps, gan.key, gan.clock, stream, first)
+
+
+def _as_they_are(gan, team, x, place, stream):
+    return x
+
+
+@where("noise", without=_as_they_are)
+def blurred(gan, team, x, place, stream):
+    """Rows of the generator's arena with noise, elsewhere, for the generator learns from them as they are."""
+    first, stop = share(len(x), team)
+    out = gan.real[place : place + len(x)]
+    copy(x[first:stop], out[first:stop])
+    blur(gan, team, out, stream)
+    return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fastgan.compiled import part
+from fastgan.choice import only_with
 from fastgan.networks import last_delta
 from fastgan.passes import carry_curvature, carry_down, carry_up, forward
 from fastgan.team import meet, share
@@ -101,7 +101,7 @@ def _unpenalised(others: dict[int, Half], start: int, place: int, plain: int) ->
     return Half(start, place, place, 0, plain, stop, biased)
 
 
-@part
+@only_with("penalty")
 def penalise(gan, half, rows, stream, statistics):
     """The penalty of a half of `rows` rows, which have been judged; writes its (2,) statistics.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from fastgan.batches import gather_batch, generate, kept_fakes, real_batch, rows_of, share_rows
 from fastgan.by_reference import by_reference
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.judging import blur, judge, judge_generator, judge_pairs
 from fastgan.passes import backward_rows
@@ -107,7 +108,7 @@ def train_step(gan, data, labels, statistics):
 @part
 def learn_real(gan, x, y, streams, statistics):
     """The discriminator's update on real rows x with labels y, or its first half; pairs wait for their fake rows."""
-    if gan.paired:
+    if gan.paired is not None:
         blur(gan, gan.team, x, NOISE + streams)
     elif gan.joint:
         judge_half(gan, gan.real_half, x, y, gan.roles.real, streams, statistics[0:3], statistics[9:])
@@ -115,17 +116,18 @@ def learn_real(gan, x, y, streams, statistics):
         update_half(gan, gan.real_half, x, y, gan.roles.real, streams, statistics[0:3], statistics[9:])
 
 
-@part
+def _learn_fake_alone(gan, x, y, streams, statistics):
+    update_half(gan, gan.fake_half, x, y, gan.roles.fake, streams, statistics[3:6], statistics[9:])
+
+
+@where("paired", without=_learn_fake_alone)
 def learn_fake(gan, x, y, streams, statistics):
-    """The discriminator's update on as many fake rows, or on the sum of both losses."""
-    if gan.paired:
-        blur(gan, gan.team, x, NOISE + streams + 1)
-        judge_pairs(gan, x, y, statistics)
-        penalise_half(gan, gan.real_half, len(x), streams, statistics[9:])
-        penalise_half(gan, gan.fake_half, len(x), streams, statistics[9:])
-        update_discriminator(gan, gan.fake_half, x)
-    else:
-        update_half(gan, gan.fake_half, x, y, gan.roles.fake, streams, statistics[3:6], statistics[9:])
+    """The discriminator's update on as many fake rows, or on the sum of both losses, or on pairs."""
+    blur(gan, gan.team, x, NOISE + streams + 1)
+    judge_pairs(gan, x, y, statistics)
+    penalise_half(gan, gan.real_half, len(x), streams, statistics[9:])
+    penalise_half(gan, gan.fake_half, len(x), streams, statistics[9:])
+    update_discriminator(gan, gan.fake_half, x)
 
 
 @part
@@ -136,10 +138,10 @@ def judge_half(gan, half, x, y, role, streams, statistics, penalty):
     penalise_half(gan, half, len(x), streams, penalty)
 
 
-@part
+@only_with("penalty")
 def penalise_half(gan, half, rows, streams, statistics):
     """The penalty of a half, if it has one and one is due."""
-    if half.tangents > 0 and due(gan.clock, gan.penalty.every):
+    if half.tangents > 0 and is_due(gan):
         penalise(gan, half, rows, streams + MIXING, statistics)
 
 
@@ -153,15 +155,25 @@ def update_half(gan, half, x, y, role, streams, statistics, penalty):
 @part
 def update_discriminator(gan, half, x):
     """Update the discriminator on all rows that were judged, the last of which are the rows x of a half."""
-    net, none = gan.discriminator, gan.real_labels[:0]
     rows, start = len(x), half.start * len(x)
-    if half.stop > half.plain and due(gan.clock, gan.penalty.every):
-        learn(net, gan.real[start : start + half.stop * rows], none, half.biased * rows, gan.team, gan.clock)
-    elif half.plain > 1:
-        learn(net, gan.real[start : start + half.plain * rows], none, half.plain * rows, gan.team, gan.clock)
-    else:
-        learn(net, x, none, rows, gan.team, gan.clock)
+    plain, penalised = half.plain * rows, half.stop * rows
+    biased = plain
+    if plain > rows:
+        x = gan.real[start : start + plain]
+    if penalised > plain and is_due(gan):
+        x, biased = gan.real[start : start + penalised], half.biased * rows
+    learn(gan.discriminator, x, gan.real_labels[:0], biased, gan.team, gan.clock)
     meet(gan.team)
+
+
+def _never(gan):
+    return False
+
+
+@where("penalty", without=_never)
+def is_due(gan):
+    """Whether this step has a penalty."""
+    return due(gan.clock, gan.penalty.every)
 
 
 @part

@@ -33,7 +33,7 @@ class Player:
                 self.tensors.append(torch.tensor(each.astype(float), requires_grad=True))
         self.activation, self.last, self.classes, self.group = activation, last, classes, group
         self.vectors = []
-        if net.spectral.scaled.size:
+        if net.spectral is not None:
             ends = [np.cumsum(net.layers[:-1, column]) for column in (0, 1)]
             pair = (net.spectral.left, net.spectral.right)
             parts = [np.split(vector.astype(float), end) for vector, end in zip(pair, ends, strict=True)]
@@ -157,9 +157,11 @@ class Twin:
 
     def blurred(self, x, stream):
         """The noise that fastgan adds to what the discriminator sees."""
-        settings, gan = self.settings, self.trainer.gan
+        gan = self.trainer.gan
+        if gan.noise is None:
+            return x
         noise = np.zeros(x.shape, np.float32)
-        add_noise(noise, settings.instance_noise, gan.noise_steps, gan.key, gan.clock, NOISE + stream, 0)
+        add_noise(noise, *gan.noise, gan.key, gan.clock, NOISE + stream, 0)
         return x + torch.tensor(noise.astype(float))
 
     def pairs(self, winners, losers):
