@@ -56,10 +56,11 @@ def precision_recall(samples: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS)
 
 def nearest_rows(samples: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the index (n,) of the nearest of `rows` (m, width) to each of `samples` (n, width)."""
-    samples, rows = _centred(samples, rows)
+    centre = rows.mean(axis=0, dtype=np.float64)
+    samples = samples - centre
     nearest, distance, start = np.zeros(len(samples), np.int64), np.full(len(samples), np.inf), 0
     for part in _blocks(rows):
-        distances = squared_distances(samples, part)
+        distances = squared_distances(samples, part - centre)
         closer = distances.min(axis=1) < distance
         nearest[closer] = start + distances.argmin(axis=1)[closer]
         distance = np.minimum(distance, distances.min(axis=1))

@@ -17,8 +17,8 @@ from fastgan.pictures.grid import image_pairs
 
 PAIRS, PAIRS_A_CLASS = 40, 5
 MOST_NGRAMS = 12
-MOST_COMPARED = 2**28
-"""Values of real images, evenly spaced over all, that the nearest is looked for in: 2 GiB of float64."""
+MOST_COMPARED = 2**27
+"""Values of real images, spread evenly over all, that the nearest is looked for in: 512 MiB of float32."""
 
 
 def draw_evaluation(
@@ -34,20 +34,20 @@ def draw_evaluation(
     if spec.kind == "image":
         _draw_images(sample, dataset, path, seed)
         return
-    compared = draw_compared(sample, dataset, test, seed)
-    samples, real = compared.generated, compared.reference
+    generated, _, real, _ = draw_compared(sample, dataset, test, seed)
+    samples = generated[: len(real)]
     if spec.kind == "tokens":
         comparisons.paired_bars(ngram_shares(samples, real), path)
     elif "centres" in truth and spec.width == 2:
         centres, std = np.asarray(truth["centres"]), float(truth["std"])
         comparisons.modes(samples, real, centres, std, *nearest_modes(samples, centres, std), path)
     elif "bits" in truth:
-        ones = to_bits(samples.astype(np.int64), truth["bits"]).mean(axis=0).reshape(spec.width, -1)
-        comparisons.randomness(samples, real, ones, 0.5 / np.sqrt(len(samples)), path)
+        ones = to_bits(generated.astype(np.int64), truth["bits"]).mean(axis=0).reshape(spec.width, -1)
+        comparisons.randomness(samples, real, ones, 0.5 / np.sqrt(len(generated)), path)
     elif spec.kind == "points" and spec.width == 2:
         comparisons.pair_of_scatters(samples, real, path)
     else:
-        comparisons.cumulative(samples[: len(real)], real, spec, path)
+        comparisons.cumulative(samples, real, spec, path)
 
 
 def ngram_shares(

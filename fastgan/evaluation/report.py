@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fastgan.evaluation.meanings import GROUPS, meanings_of
 from fastgan.evaluation.measures import Result
 
-PAGE_WIDTH = 79
+PAGE_WIDTH, LEAST_NAME = 79, 20
 
 
 def format_report(result: Result) -> str:
@@ -24,7 +24,7 @@ def format_report(result: Result) -> str:
         for name, column in result.items()
     }
     widths = [max(map(len, column)) for column in zip(who, *cells.values(), strict=True)]
-    first = max(map(len, result))
+    first = min(max(map(len, result)), max(LEAST_NAME, PAGE_WIDTH - sum(widths) - 2 * len(widths)))
     lines = [_line("", who, first, widths)]
     for title, names in _by_group(result):
         lines += ["", title] if title else []
@@ -58,6 +58,7 @@ def _explain(names: list[str]) -> Iterator[str]:
 
 
 def _line(name: str, cells: list[str], first: int, widths: list[int]) -> str:
+    name = name if len(name) <= first else f"{name[: first - 3]}..."
     return "  ".join([name.ljust(first), *map(str.rjust, cells, widths)]).rstrip()
 
 

@@ -31,7 +31,7 @@ class Sampler(Protocol):
 
 
 class Compared(NamedTuple):
-    """Rows in data units.
+    """Rows in data units, all of the dtype that the data set is stored in, so that equal values are equal.
 
     Parameters
     ----------
@@ -68,7 +68,9 @@ def draw_compared(sample: Sampler, dataset: Dataset, test: Dataset | None, seed:
     require(bool(finite), f"the generator gives NaN or infinity: {advice}")
     fresh = draw_fresh(truth, (most, spec.width), rng)
     held_out = fresh if fresh is not None else test.array if test is not None else None
-    return Compared(generated, labels, *real_pair(dataset.array, held_out, most, rng))
+    reference, real = real_pair(dataset.array, held_out, most, rng)
+    dtype = dataset.array.dtype
+    return Compared(generated.astype(dtype), labels, reference, real.astype(dtype))
 
 
 def most_rows(dataset: Dataset) -> int:

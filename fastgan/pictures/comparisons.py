@@ -111,16 +111,18 @@ def _cumulative(axes: Axes, real: np.ndarray, samples: np.ndarray) -> None:
     below = [np.searchsorted(each, every, side="right") / len(each) for each in (real, samples)]
     widest = int(np.abs(below[0] - below[1]).argmax())
     axes.vlines(every[widest], below[0][widest], below[1][widest], color=INK, lw=1.2)
-    for values, (name, colour), width in ((real, SIDES[0], 3.0), (samples, SIDES[1], 1.2)):
-        heights = np.arange(1, len(values) + 1) / len(values)
-        axes.step(
-            values, heights, where="post", color=REAL_PALE if name == "real" else colour, lw=width, label=name
-        )
+    space = 0.05 * (real[-1] - real[0]) or 0.5
+    low, high = real[0] - space, real[-1] + space
+    for values, name, colour, width in (
+        (real, "real", REAL_PALE, 3.0),
+        (samples, "generated", GENERATED, 1.2),
+    ):
+        places = np.concatenate([[min(low, values[0])], values, [max(high, values[-1])]])
+        heights = np.concatenate([np.arange(len(values) + 1) / len(values), [1]])
+        axes.step(places, heights, where="post", color=colour, lw=width, label=name)
     gap = abs(below[0][widest] - below[1][widest])
-    axes.text(0.03, 0.95, f"KS {gap:.3f}", transform=axes.transAxes, va="top", size=8, color=INK)
-    low, high = real[0], real[-1]
-    space = 0.05 * (high - low) or 0.5
-    axes.set(xlim=(low - space, high + space), ylim=(-0.03, 1.03))
+    axes.text(0.97, 0.08, f"KS {gap:.3f}", transform=axes.transAxes, ha="right", size=8, color=INK)
+    axes.set(xlim=(low, high), ylim=(-0.03, 1.03))
     axes.locator_params(axis="x", nbins=4)
     axes.set_yticks([0, 0.5, 1])
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastgan.data import load_dataset
+from fastgan.data import from_arrays, load_dataset
 from fastgan.errors import UserError
 from fastgan.evaluation import evaluate
 from fastgan.evaluation.rows import labelled_pair, most_rows, real_pair
@@ -62,6 +62,13 @@ def test_wide_rows_are_compared_in_smaller_numbers():
     assert most_rows(table(np.zeros((20, 256), np.int64), "tokens", vocabulary=1000)) == 200
     rows = np.random.default_rng(0).standard_normal((60, 3000)).astype(np.float32)
     assert evaluate(giving(rows), table(rows))["KS distance, worst"]["generated"] < 0.4
+
+
+def test_values_that_float32_rounds_are_equal_to_the_data_as_it_is_stored():
+    rows = np.random.default_rng(0).choice([0.1, 0.2, 0.7], (300, 2))
+    stored = from_arrays(rows)
+    assert stored.array.dtype == np.float32
+    assert evaluate(giving(rows), stored)["total variation, worst"]["generated"] < 0.2
 
 
 SKLEARN_MISSING = """

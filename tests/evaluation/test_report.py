@@ -38,6 +38,12 @@ def test_the_report_is_aligned_and_explained_group_by_group():
     ]
 
 
+def test_a_long_name_of_a_column_is_cut():
+    report = format_report({f"KS distance, {'x' * 90}": {"generated": 0.25, "real": 0.5}})
+    assert len(report.splitlines()[3]) == 79
+    assert re.fullmatch(r"KS distance, x+\.\.\. +0\.25 +0\.5", report.splitlines()[3])
+
+
 def test_a_terminal_shows_meanings_dim(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     controller, terminal = pty.openpty()
