@@ -10,8 +10,8 @@ import numpy as np
 
 from fastgan import verdicts
 from fastgan.data.dataset import DataSpec
+from fastgan.json_rows import Row, figure
 from fastgan.looks import EVERY, Looks, affordable
-from fastgan.rows import Row, figure
 from fastgan.stats import WINDOW, unique_share
 
 if TYPE_CHECKING:
