@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
+from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
 from fastgan.networks import (
     OPTIMISERS,
     Network,
@@ -67,7 +68,7 @@ def build_generator(
     """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
     last = output_activation(settings, spec)
     hidden = list(settings.generator)
-    return build_network(
+    net = build_network(
         [settings.latent_dim + n_classes, *hidden, spec.network_width],
         [settings.generator_activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
@@ -75,6 +76,7 @@ def build_generator(
         optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
         softmax_group=spec.vocabulary,
     )
+    return with_form(net, settings.generator_dropout, GENERATOR_MASKS)
 
 
 def build_discriminator(
@@ -82,7 +84,7 @@ def build_discriminator(
 ) -> Network:
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
     hidden = list(settings.discriminator)
-    return build_network(
+    net = build_network(
         [spec.network_width * settings.packing, *hidden, 1 + n_classes],
         [settings.discriminator_activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
@@ -91,6 +93,7 @@ def build_discriminator(
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
         spectral=settings.spectral_norm,
     )
+    return with_form(net, settings.discriminator_dropout, DISCRIMINATOR_MASKS)
 
 
 def is_smooth(settings: Settings) -> bool:

@@ -232,7 +232,7 @@ def free_bytes() -> int:
 def check_room(host: Gan) -> None:
     """Raise `UserError` where a GAN is larger than the device's free memory."""
     players = (host.generator, host.discriminator)
-    buffers = (host, *players, *(player.spectral or () for player in players))
+    buffers = (host, *players, *(part or () for player in players for part in (player.spectral, player.form)))
     needed = sum(each.nbytes for values in buffers for each in values if isinstance(each, np.ndarray))
     free = free_bytes()
     if needed > MOST_OF_FREE * free:

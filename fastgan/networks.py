@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
 from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, RELU
+
+if TYPE_CHECKING:
+    from fastgan.forms import Form
 
 ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
@@ -92,6 +95,7 @@ class Network(NamedTuple):
     average: np.ndarray
     squares: np.ndarray
     spectral: Spectral | None
+    form: Form | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -147,6 +151,7 @@ def build_network(
         average=aligned(offset if optimiser.average_decay > 0 else 0),
         squares=np.zeros(-(-offset // BLOCK) if optimiser.clip_norm > 0 else 0, np.float32),
         spectral=_spectral(layers, offset) if spectral else None,
+        form=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),

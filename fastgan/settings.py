@@ -16,6 +16,8 @@ PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
+_DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
+
 # How a value is refused, and how one of several in a list is.
 IS = "{name} is {value!r}; it must be {expected}"
 HOLDS = "{name} holds {value!r}; each must be {expected}"
@@ -56,6 +58,8 @@ class Settings:
     discriminator_activation: str = knob(
         "model", "leaky_relu", "of the discriminator's hidden layers", choices=ACTIVATIONS
     )
+    generator_dropout: float = knob("model", 0.0, _DROPOUT.format("generator"), least=0.0, most=0.99)
+    discriminator_dropout: float = knob("model", 0.0, _DROPOUT.format("discriminator"), least=0.0, most=0.99)
     leaky_slope: float = knob("model", 0.2, "slope of leaky_relu below zero", least=0.0, most=1.0)
     spectral_norm: bool = knob(
         "model", False, "divide the discriminator's weights by their largest singular value"
