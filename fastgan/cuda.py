@@ -27,7 +27,7 @@ MOST_OF_FREE = 0.8
 
 LESS = "lower batch_size, give narrower layers, or free the card"
 
-HOST = frozenset(("layers", "blocks", "meetings"))
+HOST = frozenset(("layers", "blocks", "places", "meetings"))
 """Tables that lay out a network, which the host reads while it launches, and the place where threads meet."""
 
 

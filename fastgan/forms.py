@@ -12,13 +12,16 @@ import numpy as np
 
 from fastgan.choice import where
 from fastgan.compiled import part
-from fastgan.networks import ACTIVATION, Network, aligned, layer_rows
-from fastgan_kernels import dense_backward_rows, dropout
+from fastgan.networks import ACTIVATION, INPUTS, OUTPUTS, Network, aligned, layer_rows
+from fastgan_kernels import LINEAR, dense_backward_rows, dropout, maxout, maxout_backward, maxout_tangent
 
 # Streams of the masks of dropout, apart from those in `state`: the discriminator's, then the generator's.
 DISCRIMINATOR_MASKS, GENERATOR_MASKS = 2**30, 2**30 + 2**29
 # Each batch of a step has a stream for each layer.
 MOST_LAYERS = 64
+
+# Columns of a form's table of places.
+COLUMNS, BEFORE = range(2)
 
 
 class Form(NamedTuple):
@@ -28,12 +31,18 @@ class Form(NamedTuple):
     ----------
     dropout : probability that an output is zeroed in training
     masks : stream of the first mask
-    fed : (max_rows * units,) float32: what the next layers read, laid out as the outputs are
+    pieces : of maxout, sums for each output; 1 without
+    places : (hidden layers, 2) int64: columns that the next layer reads, and those of all layers before it
+    fed : (max_rows * columns,) float32: what the next layers read
+    dfed : the same size, or 0: the loss's gradient there, where it has other columns than that at the sums
     """
 
     dropout: float
     masks: int
+    pieces: int
+    places: np.ndarray
     fed: np.ndarray
+    dfed: np.ndarray
 
 
 class Batch(NamedTuple):
@@ -43,18 +52,46 @@ class Batch(NamedTuple):
     draw: int
 
 
-def with_form(net: Network, dropout: float, masks: int) -> Network:
+def with_form(net: Network, *, dropout: float = 0.0, masks: int = 0, pieces: int = 1) -> Network:
     """Return a network with the form that is asked for; a plain one as it is."""
-    if dropout == 0:
+    if len(net.layers) == 1 or (dropout == 0 and pieces == 1):
         return net
-    return net._replace(form=Form(dropout, masks, aligned(net.outputs.size)))
+    columns = net.layers[1:, INPUTS]
+    size = net.max_rows * int(columns.sum())
+    return net._replace(
+        form=Form(
+            dropout=dropout,
+            masks=masks,
+            pieces=pieces,
+            places=np.stack([columns, np.cumsum(columns) - columns], axis=1),
+            fed=aligned(size),
+            dfed=aligned(size if pieces > 1 else 0),
+        )
+    )
+
+
+def with_rows(net: Network, rows: int) -> Network:
+    """Return a network with an arena of its own for the outputs of so many rows."""
+    own = net._replace(outputs=aligned(rows * int(net.layers[:, OUTPUTS].sum())), max_rows=rows)
+    if net.form is None:
+        return own
+    return own._replace(form=net.form._replace(fed=aligned(rows * int(net.form.places[:, COLUMNS].sum()))))
+
+
+@part
+def fed_rows(net, arena, layer, rows, first):
+    """View of some rows of what a hidden layer hands on, from row `first` on, in an arena of those: (rows, columns)."""
+    columns = net.form.places[layer, COLUMNS]
+    start = net.form.places[layer, BEFORE] * net.max_rows + first * columns
+    return arena[start : start + rows * columns].reshape((rows, columns))
 
 
 @part
 def drop(net, layer, y, first, batch, out):
     """Zero some of a layer's outputs y, those of the rows from `first` on, and scale the others up; out may be y."""
-    stream = net.form.masks + batch.draw * MOST_LAYERS + layer
-    dropout(y, net.form.dropout, batch.gan.key, batch.gan.clock, stream, first, out)
+    if net.form.dropout > 0:
+        stream = net.form.masks + batch.draw * MOST_LAYERS + layer
+        dropout(y, net.form.dropout, batch.gan.key, batch.gan.clock, stream, first, out)
 
 
 def _as_made(net, layer, y, first, batch):
@@ -64,10 +101,15 @@ def _as_made(net, layer, y, first, batch):
 @where("form", without=_as_made)
 def handed_on(net, layer, y, first, batch):
     """What the next layer reads where this one made y, the rows from `first` on; without a batch, to sample."""
-    if batch is None or layer == len(net.layers) - 1:
+    form = net.form
+    if layer == len(net.layers) - 1 or (batch is None and form.pieces == 1):
         return y
-    out = layer_rows(net, net.form.fed, layer, len(y), first)
-    drop(net, layer, y, first, batch, out)
+    out = fed_rows(net, form.fed, layer, len(y), first)
+    if form.pieces > 1:
+        maxout(y, form.pieces, out)
+        y = out
+    if batch is not None:
+        drop(net, layer, y, first, batch, out)
     return out
 
 
@@ -78,7 +120,7 @@ def _outputs(net, layer, rows):
 @where("form", without=_outputs)
 def read_rows(net, layer, rows):
     """What the next layer has read of the arena's first rows: (rows, its inputs)."""
-    return layer_rows(net, net.form.fed, layer, rows)
+    return fed_rows(net, net.form.fed, layer, rows, 0)
 
 
 def _hand_down(net, layer, dz, w, points, deltas, batch):
@@ -91,15 +133,22 @@ def _hand_down(net, layer, dz, w, points, deltas, batch):
 
 @where("form", without=_hand_down)
 def hand_down(net, layer, dz, w, points, deltas, batch):
-    """Carry the deltas dz of the layer above, whose weights are w, to before this one's activation.
+    """Carry the deltas dz of the layer above, whose weights are w, to this one's sums.
 
     Those of all layers are the arena's rows from `deltas` on, at the outputs of the rows from `points` on.
     """
     rows = len(dz)
     below = layer_rows(net, net.outputs, layer, rows, points)
     dbelow = layer_rows(net, net.deltas, layer, rows, deltas)
-    dense_backward_rows(dz, w, below, net.layers[layer, ACTIVATION], net.slope, dbelow)
-    drop(net, layer, dbelow, points, batch, dbelow)
+    form = net.form
+    if form.pieces > 1:
+        dout = fed_rows(net, form.dfed, layer, rows, deltas)
+        dense_backward_rows(dz, w, dout[:0], LINEAR, net.slope, dout)
+        drop(net, layer, dout, points, batch, dout)
+        maxout_backward(below, form.pieces, dout, dbelow)
+    else:
+        dense_backward_rows(dz, w, below, net.layers[layer, ACTIVATION], net.slope, dbelow)
+        drop(net, layer, dbelow, points, batch, dbelow)
     return dbelow
 
 
@@ -110,6 +159,10 @@ def _tangent_as_made(net, layer, dy, points, tangents, batch):
 @where("form", without=_tangent_as_made)
 def hand_up(net, layer, dy, points, tangents, batch):
     """How what the next layer reads moves where this one's outputs move by dy; see `passes.carry_up`."""
-    out = layer_rows(net, net.form.fed, layer, len(dy), tangents)
+    form, rows = net.form, len(dy)
+    out = fed_rows(net, form.fed, layer, rows, tangents)
+    if form.pieces > 1:
+        maxout_tangent(layer_rows(net, net.outputs, layer, rows, points), form.pieces, dy, out)
+        dy = out
     drop(net, layer, dy, points, batch, out)
     return out

@@ -11,7 +11,7 @@ from fastgan.choice import where
 from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
-from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, RELU
+from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
 
 if TYPE_CHECKING:
     from fastgan.forms import Form
@@ -131,13 +131,18 @@ def build_network(
     softmax_group: int = 0,
     curved: bool = False,
     spectral: bool = False,
+    pieces: int = 1,
 ) -> Network:
-    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs."""
+    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
+
+    A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these.
+    """
     rows = []
     offset = units = 0
-    for inputs, outputs, activation in zip(widths[:-1], widths[1:], activations, strict=True):
+    for inputs, width, activation in zip(widths[:-1], widths[1:], activations, strict=True):
+        outputs = width * pieces if activation == "maxout" else width
         bias = offset + inputs * outputs
-        rows.append((inputs, outputs, offset, bias, ACTIVATIONS[activation], units))
+        rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units))
         offset = bias + outputs
         units += outputs
     params = aligned(offset)

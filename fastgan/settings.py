@@ -12,6 +12,7 @@ from typing import Any
 from fastgan.errors import UserError, nearest
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
+HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
@@ -54,10 +55,13 @@ class Settings:
     latent_dim: int = knob("model", 16, "numbers in a latent vector", least=1)
     latent: str = knob("model", "normal", "distribution of the latent vector", choices=("normal", "uniform"))
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
-    generator_activation: str = knob("model", "relu", "of the generator's hidden layers", choices=ACTIVATIONS)
-    discriminator_activation: str = knob(
-        "model", "leaky_relu", "of the discriminator's hidden layers", choices=ACTIVATIONS
+    generator_activation: str = knob(
+        "model", "relu", "of the generator's hidden layers", choices=HIDDEN_ACTIVATIONS
     )
+    discriminator_activation: str = knob(
+        "model", "leaky_relu", "of the discriminator's hidden layers", choices=HIDDEN_ACTIVATIONS
+    )
+    maxout_pieces: int = knob("model", 5, "sums of which a unit of maxout is the highest", least=2)
     generator_dropout: float = knob("model", 0.0, _DROPOUT.format("generator"), least=0.0, most=0.99)
     discriminator_dropout: float = knob("model", 0.0, _DROPOUT.format("discriminator"), least=0.0, most=0.99)
     leaky_slope: float = knob("model", 0.2, "slope of leaky_relu below zero", least=0.0, most=1.0)

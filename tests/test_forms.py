@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastgan import GAN, load
-from fastgan.forms import layer_rows
+from fastgan.forms import fed_rows
 from fastgan.monitor import outputs
 from fastgan.step import TRAIN
 
@@ -21,6 +21,8 @@ FORMS = {
         discriminator_activation="tanh",
     ),
 }
+FORMS["maxout"] = dict(generator_activation="maxout", discriminator_activation="maxout", maxout_pieces=3)
+FORMS["maxout and dropout"] = dict(FORMS["maxout"], maxout_pieces=2, **FORMS["dropout"])
 TRAININGS = {
     "separate, r1": dict(gradient_penalty="r1", n_critic=2),
     "joint, r1+r2": dict(gradient_penalty="r1+r2", update="joint", n_generator=2),
@@ -63,6 +65,7 @@ def test_a_whole_step_against_pytorch(make_trainer, form, training, backend):
         dict(update="joint", gradient_penalty="r2", classes=3, instance_noise=0.1),
         dict(generator_dropout=0.0),
         dict(discriminator_dropout=0.0),
+        dict(FORMS["maxout"], classes=3, gradient_penalty="r1", discriminator_dropout=0.0),
     ],
 )
 def test_other_ways_to_train_against_pytorch(make_trainer, training):
@@ -133,7 +136,7 @@ def test_what_is_dropped_differs_by_row_layer_half_step_and_player(make_trainer)
         trainer.train(1)
         for net, rate in ((trainer.gan.generator, 0.3), (trainer.gan.discriminator, 0.5)):
             for layer in range(2):
-                dropped = layer_rows(net, net.form.fed, layer, net.max_rows) == 0
+                dropped = fed_rows(net, net.form.fed, layer, net.max_rows, 0) == 0
                 assert abs(dropped.mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / dropped.size)
                 masks += np.split(dropped, len(dropped) // 64)
     rows = np.concatenate(masks)

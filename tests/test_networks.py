@@ -48,19 +48,28 @@ NETWORKS = {
     "labels": ([3 + 4, 5, 2], ["leaky_relu", "tanh"], 4, 0),
     "softmax": ([3, 5, 6], ["tanh", "linear"], 0, 3),
     "labels and softmax": ([3 + 4, 5, 8], ["tanh", "linear"], 4, 2),
-    "dropout": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, 0.5),
-    "dropout, labels": ([3 + 4, 9, 6], ["sigmoid", "linear"], 4, 2, 0.25),
+    "dropout": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(dropout=0.5)),
+    "dropout, labels": ([3 + 4, 9, 6], ["sigmoid", "linear"], 4, 2, dict(dropout=0.25)),
+    "maxout": ([3, 7, 6, 2], ["maxout", "maxout", "linear"], 0, 0, dict(pieces=3)),
+    "maxout, labels, dropout": ([3 + 4, 9, 6], ["maxout", "linear"], 4, 2, dict(pieces=2, dropout=0.25)),
 }
 
 
-def float64_network(widths, activations, group, dropout=0.0):
+def float64_network(widths, activations, group, form):
     net = build_network(
-        widths, activations, max_rows=ROWS + 2, slope=0.2, optimiser=RULE, softmax_group=group
+        widths,
+        activations,
+        max_rows=ROWS + 2,
+        slope=0.2,
+        optimiser=RULE,
+        softmax_group=group,
+        pieces=form.get("pieces", 1),
     )
-    net = with_form(net, dropout, 7)
+    net = with_form(net, masks=7, **form)
     initialise(net, "glorot", 0, np.random.default_rng(3))
     if net.form is not None:
-        net = net._replace(form=net.form._replace(fed=net.form.fed.astype(float)))
+        arenas = {name: getattr(net.form, name).astype(float) for name in ("fed", "dfed")}
+        net = net._replace(form=net.form._replace(**arenas))
     doubled = {name: getattr(net, name).astype(float) for name in ("params", "grads", "outputs", "deltas")}
     return net._replace(**doubled)
 
@@ -68,9 +77,9 @@ def float64_network(widths, activations, group, dropout=0.0):
 @pytest.fixture(params=NETWORKS)
 def case(request):
     """A network, x, labels, and the weights of the sum of outputs that stands for a loss."""
-    widths, activations, classes, group, *dropout = NETWORKS[request.param]
+    widths, activations, classes, group, *form = NETWORKS[request.param]
     random = np.random.default_rng(11)
-    net = float64_network(widths, activations, group, *dropout)
+    net = float64_network(widths, activations, group, *form or [{}])
     net.params[...] += random.normal(0, 0.1, net.params.shape)  # biases too
     x = random.normal(size=(ROWS, 3))
     labels = random.integers(0, classes, ROWS) if classes else NO_LABELS

@@ -51,7 +51,11 @@ class Player:
 
     def handed_on(self, layer, y, first, draw):
         """What fastgan's form makes of a layer's outputs; its dropout keeps what the op keeps of ones."""
-        if self.form is None or draw is None:
+        if self.form is None:
+            return y
+        if self.form.pieces > 1:
+            y = y.reshape(len(y), self.form.pieces, -1).amax(dim=1)
+        if self.form.dropout == 0 or draw is None:
             return y
         kept = np.ones(y.shape, np.float32)
         stream = self.form.masks + draw * MOST_LAYERS + layer
@@ -65,7 +69,7 @@ class Player:
         for layer in range(count):
             x = x @ self.weight(layer) + self.tensors[2 * layer + 1]
             if layer < count - 1:
-                x = self.handed_on(layer, HIDDEN[self.activation](x), first, draw)
+                x = self.handed_on(layer, HIDDEN.get(self.activation, torch.nn.Identity())(x), first, draw)
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
         return torch.tanh(x) if self.last == "tanh" else x
