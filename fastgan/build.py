@@ -68,7 +68,7 @@ def build_generator(
     """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
     last = output_activation(settings, spec)
     hidden, activation = list(settings.generator), settings.generator_activation
-    pieces = pieces_of(settings, activation)
+    pieces, joined = pieces_of(settings, activation), settings.generator_concat
     net = build_network(
         [settings.latent_dim + n_classes, *hidden, spec.network_width],
         [activation] * len(hidden) + ["linear" if last == "softmax" else last],
@@ -77,8 +77,12 @@ def build_generator(
         optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
         softmax_group=spec.vocabulary,
         pieces=pieces,
+        joined=joined,
+        classes=n_classes,
     )
-    return with_form(net, dropout=settings.generator_dropout, masks=GENERATOR_MASKS, pieces=pieces)
+    return with_form(
+        net, dropout=settings.generator_dropout, masks=GENERATOR_MASKS, pieces=pieces, joined=joined
+    )
 
 
 def build_discriminator(
@@ -86,7 +90,7 @@ def build_discriminator(
 ) -> Network:
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
     hidden, activation = list(settings.discriminator), settings.discriminator_activation
-    pieces = pieces_of(settings, activation)
+    pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
     net = build_network(
         [spec.network_width * settings.packing, *hidden, 1 + n_classes],
         [activation] * len(hidden) + ["linear"],
@@ -96,8 +100,11 @@ def build_discriminator(
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
         spectral=settings.spectral_norm,
         pieces=pieces,
+        joined=joined,
     )
-    return with_form(net, dropout=settings.discriminator_dropout, masks=DISCRIMINATOR_MASKS, pieces=pieces)
+    return with_form(
+        net, dropout=settings.discriminator_dropout, masks=DISCRIMINATOR_MASKS, pieces=pieces, joined=joined
+    )
 
 
 def is_smooth(settings: Settings) -> bool:

@@ -10,10 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgan.choice import where
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import ACTIVATION, INPUTS, OUTPUTS, Network, aligned, layer_rows
-from fastgan_kernels import LINEAR, dense_backward_rows, dropout, maxout, maxout_backward, maxout_tangent
+from fastgan_kernels import (
+    LINEAR,
+    activation_backward,
+    add_columns,
+    dense_backward_rows,
+    dropout,
+    join_columns,
+    maxout,
+    maxout_backward,
+    maxout_tangent,
+    take_columns,
+)
 
 # Streams of the masks of dropout, apart from those in `state`: the discriminator's, then the generator's.
 DISCRIMINATOR_MASKS, GENERATOR_MASKS = 2**30, 2**30 + 2**29
@@ -32,6 +43,7 @@ class Form(NamedTuple):
     dropout : probability that an output is zeroed in training
     masks : stream of the first mask
     pieces : of maxout, sums for each output; 1 without
+    joined : whether a layer hands on its outputs and, beside them, what it has read
     places : (hidden layers, 2) int64: columns that the next layer reads, and those of all layers before it
     fed : (max_rows * columns,) float32: what the next layers read
     dfed : the same size, or 0: the loss's gradient there, where it has other columns than that at the sums
@@ -40,6 +52,7 @@ class Form(NamedTuple):
     dropout: float
     masks: int
     pieces: int
+    joined: bool
     places: np.ndarray
     fed: np.ndarray
     dfed: np.ndarray
@@ -52,9 +65,11 @@ class Batch(NamedTuple):
     draw: int
 
 
-def with_form(net: Network, *, dropout: float = 0.0, masks: int = 0, pieces: int = 1) -> Network:
+def with_form(
+    net: Network, *, dropout: float = 0.0, masks: int = 0, pieces: int = 1, joined: bool = False
+) -> Network:
     """Return a network with the form that is asked for; a plain one as it is."""
-    if len(net.layers) == 1 or (dropout == 0 and pieces == 1):
+    if len(net.layers) == 1 or (dropout == 0 and pieces == 1 and not joined):
         return net
     columns = net.layers[1:, INPUTS]
     size = net.max_rows * int(columns.sum())
@@ -63,9 +78,10 @@ def with_form(net: Network, *, dropout: float = 0.0, masks: int = 0, pieces: int
             dropout=dropout,
             masks=masks,
             pieces=pieces,
+            joined=joined,
             places=np.stack([columns, np.cumsum(columns) - columns], axis=1),
             fed=aligned(size),
-            dfed=aligned(size if pieces > 1 else 0),
+            dfed=aligned(size if pieces > 1 or joined else 0),
         )
     )
 
@@ -94,22 +110,26 @@ def drop(net, layer, y, first, batch, out):
         dropout(y, net.form.dropout, batch.gan.key, batch.gan.clock, stream, first, out)
 
 
-def _as_made(net, layer, y, first, batch):
+def _as_made(net, layer, x, y, first, batch):
     return y
 
 
 @where("form", without=_as_made)
-def handed_on(net, layer, y, first, batch):
-    """What the next layer reads where this one made y, the rows from `first` on; without a batch, to sample."""
+def handed_on(net, layer, x, y, first, batch):
+    """What the next layer reads where this one made y of x, the rows from `first` on; without a batch, to sample."""
     form = net.form
-    if layer == len(net.layers) - 1 or (batch is None and form.pieces == 1):
+    if layer == len(net.layers) - 1:
         return y
     out = fed_rows(net, form.fed, layer, len(y), first)
+    if form.joined:
+        join_columns(y, x, out)
+        return out
     if form.pieces > 1:
         maxout(y, form.pieces, out)
         y = out
-    if batch is not None:
-        drop(net, layer, y, first, batch, out)
+    if batch is None:
+        return y
+    drop(net, layer, y, first, batch, out)
     return out
 
 
@@ -141,7 +161,14 @@ def hand_down(net, layer, dz, w, points, deltas, batch):
     below = layer_rows(net, net.outputs, layer, rows, points)
     dbelow = layer_rows(net, net.deltas, layer, rows, deltas)
     form = net.form
-    if form.pieces > 1:
+    if form.joined:
+        dout = fed_rows(net, form.dfed, layer, rows, deltas)
+        dense_backward_rows(dz, w, dout[:0], LINEAR, net.slope, dout)
+        if layer < len(net.layers) - 2:
+            pass_by(net, layer + 1, deltas, dout)
+        take_columns(dout, 0, dbelow)
+        activation_backward(below, dbelow, net.layers[layer, ACTIVATION], net.slope)
+    elif form.pieces > 1:
         dout = fed_rows(net, form.dfed, layer, rows, deltas)
         dense_backward_rows(dz, w, dout[:0], LINEAR, net.slope, dout)
         drop(net, layer, dout, points, batch, dout)
@@ -152,15 +179,35 @@ def hand_down(net, layer, dz, w, points, deltas, batch):
     return dbelow
 
 
-def _tangent_as_made(net, layer, dy, points, tangents, batch):
+@part
+def pass_by(net, layer, deltas, dx):
+    """Add to the deltas dx at what a joined layer has read those that went past it."""
+    joined = fed_rows(net, net.form.dfed, layer, len(dx), deltas)
+    add_columns(joined, net.layers[layer, OUTPUTS], dx)
+
+
+@only_with("form")
+def hand_to_input(net, deltas, dx):
+    """Add to the deltas dx at the network's input those that went past the first layer."""
+    if net.form.joined:
+        pass_by(net, 0, deltas, dx)
+
+
+def _tangent_as_made(net, layer, dx, dy, points, tangents, batch):
     return dy
 
 
 @where("form", without=_tangent_as_made)
-def hand_up(net, layer, dy, points, tangents, batch):
-    """How what the next layer reads moves where this one's outputs move by dy; see `passes.carry_up`."""
+def hand_up(net, layer, dx, dy, points, tangents, batch):
+    """How what the next layer reads moves where this one's inputs and outputs move by dx and dy.
+
+    See `passes.carry_up`.
+    """
     form, rows = net.form, len(dy)
     out = fed_rows(net, form.fed, layer, rows, tangents)
+    if form.joined:
+        join_columns(dy, dx, out)
+        return out
     if form.pieces > 1:
         maxout_tangent(layer_rows(net, net.outputs, layer, rows, points), form.pieces, dy, out)
         dy = out

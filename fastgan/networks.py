@@ -132,19 +132,25 @@ def build_network(
     curved: bool = False,
     spectral: bool = False,
     pieces: int = 1,
+    joined: bool = False,
+    classes: int = 0,
 ) -> Network:
     """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
 
-    A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these.
+    A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these; a joined one hands on
+    what it has read as well, but for the label, one of `classes`.
     """
     rows = []
     offset = units = 0
-    for inputs, width, activation in zip(widths[:-1], widths[1:], activations, strict=True):
+    inputs = widths[0]
+    for width, activation in zip(widths[1:], activations, strict=True):
         outputs = width * pieces if activation == "maxout" else width
         bias = offset + inputs * outputs
         rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units))
         offset = bias + outputs
         units += outputs
+        inputs = width + (inputs - classes if joined else 0)
+        classes = 0
     params = aligned(offset)
     layers = np.array(rows, np.int64)
     return Network(

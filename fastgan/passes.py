@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastgan.compiled import part
-from fastgan.forms import hand_down, hand_up, handed_on, read_rows
+from fastgan.forms import hand_down, hand_to_input, hand_up, handed_on, read_rows
 from fastgan.networks import (
     ACTIVATION,
     COUNT,
@@ -49,7 +49,7 @@ def forward(net, x, labels, first=0, batch=None):
             conditional_forward(x, labels, w, b, activation, net.slope, y)
         else:
             dense_forward(source, w, b, activation, net.slope, y)
-        source = handed_on(net, layer, y, first, batch)
+        source = handed_on(net, layer, source, y, first, batch)
     if net.softmax_group > 0:
         grouped_softmax(source, net.softmax_group)
     return source
@@ -89,6 +89,7 @@ def carry_down(net, rows, points, deltas, dx, batch):
     if dx.size > 0:
         w, _ = applied(net, 0)
         dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
+        hand_to_input(net, deltas, dx)
 
 
 @part
@@ -110,7 +111,7 @@ def carry_up(net, x, points, tangents, batch):
             activation_backward(y, dy, activation, net.slope)
         else:
             dense_tangent(dx, w, y, activation, net.slope, dy)
-        dx = hand_up(net, layer, dy, points, tangents, batch)
+        dx = hand_up(net, layer, dx, dy, points, tangents, batch)
 
 
 @part

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from fastgan import GAN, load
+from fastgan.errors import UserError
 from fastgan.forms import fed_rows
 from fastgan.monitor import outputs
+from fastgan.settings import Settings
 from fastgan.step import TRAIN
 
 from .test_crew import WAYS, only
@@ -23,6 +25,10 @@ FORMS = {
 }
 FORMS["maxout"] = dict(generator_activation="maxout", discriminator_activation="maxout", maxout_pieces=3)
 FORMS["maxout and dropout"] = dict(FORMS["maxout"], maxout_pieces=2, **FORMS["dropout"])
+FORMS["concat"] = dict(generator_concat=True, discriminator_concat=True)
+FORMS["concat, smooth"] = dict(
+    FORMS["concat"], generator_activation="tanh", discriminator_activation="sigmoid"
+)
 TRAININGS = {
     "separate, r1": dict(gradient_penalty="r1", n_critic=2),
     "joint, r1+r2": dict(gradient_penalty="r1+r2", update="joint", n_generator=2),
@@ -47,7 +53,8 @@ def assert_a_step_is_pytorchs(trainer):
         np.testing.assert_allclose(ours.params, theirs.flat(), rtol=0, atol=4 * WEIGHTS)
 
 
-SGD = dict(optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1, penalty_weight=1.0)
+# Of a seed by which no unit comes so near to its kink that float32 sees it on the other side.
+SGD = dict(seed=1, optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1, penalty_weight=1.0)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
@@ -66,6 +73,7 @@ def test_a_whole_step_against_pytorch(make_trainer, form, training, backend):
         dict(generator_dropout=0.0),
         dict(discriminator_dropout=0.0),
         dict(FORMS["maxout"], classes=3, gradient_penalty="r1", discriminator_dropout=0.0),
+        dict(FORMS["concat"], classes=3, gradient_penalty="r1", generator_dropout=0, discriminator_dropout=0),
     ],
 )
 def test_other_ways_to_train_against_pytorch(make_trainer, training):
@@ -119,6 +127,24 @@ def test_samples_and_looks_are_pytorchs_in_evaluation(make_trainer, form):
     x = random.normal(size=(40, 3)).astype(np.float32)
     scores = twin.d(torch.tensor(x.astype(float))).detach().numpy()[:, 0]
     np.testing.assert_allclose(outputs(trainer.gan.discriminator, x), scores, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            dict(generator_concat=True, generator_dropout=0.5),
+            "generator_concat is true but generator_dropout is 0.5",
+        ),
+        (
+            dict(discriminator_concat=True, discriminator_activation="maxout"),
+            "discriminator_concat is true but discriminator_activation is 'maxout'",
+        ),
+    ],
+)
+def test_forms_that_do_not_go_together(settings, message):
+    with pytest.raises(UserError, match=f"^{message}[^\n]*set one of them back$"):
+        Settings(**settings).check()
 
 
 def test_what_is_dropped_differs_by_row_layer_half_step_and_player(make_trainer):

@@ -51,11 +51,13 @@ NETWORKS = {
     "dropout": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(dropout=0.5)),
     "dropout, labels": ([3 + 4, 9, 6], ["sigmoid", "linear"], 4, 2, dict(dropout=0.25)),
     "maxout": ([3, 7, 6, 2], ["maxout", "maxout", "linear"], 0, 0, dict(pieces=3)),
+    "joined": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(joined=True)),
+    "joined, labels": ([3 + 4, 9, 5, 6], ["sigmoid", "relu", "linear"], 4, 2, dict(joined=True)),
     "maxout, labels, dropout": ([3 + 4, 9, 6], ["maxout", "linear"], 4, 2, dict(pieces=2, dropout=0.25)),
 }
 
 
-def float64_network(widths, activations, group, form):
+def float64_network(widths, activations, group, classes, form):
     net = build_network(
         widths,
         activations,
@@ -64,6 +66,8 @@ def float64_network(widths, activations, group, form):
         optimiser=RULE,
         softmax_group=group,
         pieces=form.get("pieces", 1),
+        joined=form.get("joined", False),
+        classes=classes,
     )
     net = with_form(net, masks=7, **form)
     initialise(net, "glorot", 0, np.random.default_rng(3))
@@ -79,7 +83,7 @@ def case(request):
     """A network, x, labels, and the weights of the sum of outputs that stands for a loss."""
     widths, activations, classes, group, *form = NETWORKS[request.param]
     random = np.random.default_rng(11)
-    net = float64_network(widths, activations, group, *form or [{}])
+    net = float64_network(widths, activations, group, classes, *form or [{}])
     net.params[...] += random.normal(0, 0.1, net.params.shape)  # biases too
     x = random.normal(size=(ROWS, 3))
     labels = random.integers(0, classes, ROWS) if classes else NO_LABELS

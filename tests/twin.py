@@ -49,12 +49,14 @@ class Player:
         u, v = self.vectors[layer]
         return w / (u @ w @ v)
 
-    def handed_on(self, layer, y, first, draw):
+    def handed_on(self, layer, x, y, first, draw):
         """What fastgan's form makes of a layer's outputs; its dropout keeps what the op keeps of ones."""
         if self.form is None:
             return y
         if self.form.pieces > 1:
             y = y.reshape(len(y), self.form.pieces, -1).amax(dim=1)
+        if self.form.joined:
+            y = torch.cat([y, x], dim=1)
         if self.form.dropout == 0 or draw is None:
             return y
         kept = np.ones(y.shape, np.float32)
@@ -63,13 +65,15 @@ class Player:
         return y * torch.tensor(kept.astype(float))
 
     def __call__(self, x, labels=None, first=0, draw=None):
-        if self.classes:
-            x = torch.cat([x, functional.one_hot(labels, self.classes)], dim=1)
+        label = functional.one_hot(labels, self.classes) if self.classes else x[:, :0]
         count = len(self.tensors) // 2
         for layer in range(count):
-            x = x @ self.weight(layer) + self.tensors[2 * layer + 1]
+            read = torch.cat([x, label], dim=1) if layer == 0 else x
+            y = read @ self.weight(layer) + self.tensors[2 * layer + 1]
             if layer < count - 1:
-                x = self.handed_on(layer, HIDDEN.get(self.activation, torch.nn.Identity())(x), first, draw)
+                y = HIDDEN.get(self.activation, torch.nn.Identity())(y)
+                y = self.handed_on(layer, x, y, first, draw)
+            x = y
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
         return torch.tanh(x) if self.last == "tanh" else x
