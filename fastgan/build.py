@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
+from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
 from fastgan.networks import (
     OPTIMISERS,
     Network,
@@ -20,7 +21,7 @@ from fastgan.settings import Settings
 from fastgan.state import STATISTICS, Gan, Noise, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
-from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
+from fastgan_kernels import ROLES, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
 _INITIAL_WEIGHTS = 0x1417
@@ -66,14 +67,21 @@ def build_generator(
 ) -> Network:
     """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
     last = output_activation(settings, spec)
-    hidden = list(settings.generator)
-    return build_network(
+    hidden, activation = list(settings.generator), settings.generator_activation
+    pieces, joined = pieces_of(settings, activation), settings.generator_concat
+    net = build_network(
         [settings.latent_dim + n_classes, *hidden, spec.network_width],
-        [settings.generator_activation] * len(hidden) + ["linear" if last == "softmax" else last],
+        [activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
         softmax_group=spec.vocabulary,
+        pieces=pieces,
+        joined=joined,
+        classes=n_classes,
+    )
+    return with_form(
+        net, dropout=settings.generator_dropout, masks=GENERATOR_MASKS, pieces=pieces, joined=joined
     )
 
 
@@ -81,21 +89,32 @@ def build_discriminator(
     settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
 ) -> Network:
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
-    hidden = list(settings.discriminator)
-    return build_network(
+    hidden, activation = list(settings.discriminator), settings.discriminator_activation
+    pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
+    net = build_network(
         [spec.network_width * settings.packing, *hidden, 1 + n_classes],
-        [settings.discriminator_activation] * len(hidden) + ["linear"],
+        [activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
         spectral=settings.spectral_norm,
+        pieces=pieces,
+        joined=joined,
+    )
+    return with_form(
+        net, dropout=settings.discriminator_dropout, masks=DISCRIMINATOR_MASKS, pieces=pieces, joined=joined
     )
 
 
 def is_smooth(settings: Settings) -> bool:
     """Whether the discriminator's activations have a second derivative."""
-    return ACTIVATIONS[settings.discriminator_activation] in (TANH, SIGMOID)
+    return settings.discriminator_activation in ("tanh", "sigmoid")
+
+
+def pieces_of(settings: Settings, activation: str) -> int:
+    """Sums for each output of a hidden layer."""
+    return settings.maxout_pieces if activation == "maxout" else 1
 
 
 def start_spectral(net: Network, random: np.random.Generator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from fastgan.choice import where
 from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
-from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, RELU
+from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
+
+if TYPE_CHECKING:
+    from fastgan.forms import Form
 
 ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
@@ -92,6 +95,7 @@ class Network(NamedTuple):
     average: np.ndarray
     squares: np.ndarray
     spectral: Spectral | None
+    form: Form | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -127,15 +131,26 @@ def build_network(
     softmax_group: int = 0,
     curved: bool = False,
     spectral: bool = False,
+    pieces: int = 1,
+    joined: bool = False,
+    classes: int = 0,
 ) -> Network:
-    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs."""
+    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
+
+    A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these; a joined one hands on
+    what it has read as well, but for the label, one of `classes`.
+    """
     rows = []
     offset = units = 0
-    for inputs, outputs, activation in zip(widths[:-1], widths[1:], activations, strict=True):
+    inputs = widths[0]
+    for width, activation in zip(widths[1:], activations, strict=True):
+        outputs = width * pieces if activation == "maxout" else width
         bias = offset + inputs * outputs
-        rows.append((inputs, outputs, offset, bias, ACTIVATIONS[activation], units))
+        rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units))
         offset = bias + outputs
         units += outputs
+        inputs = width + (inputs - classes if joined else 0)
+        classes = 0
     params = aligned(offset)
     layers = np.array(rows, np.int64)
     return Network(
@@ -147,6 +162,7 @@ def build_network(
         average=aligned(offset if optimiser.average_decay > 0 else 0),
         squares=np.zeros(-(-offset // BLOCK) if optimiser.clip_norm > 0 else 0, np.float32),
         spectral=_spectral(layers, offset) if spectral else None,
+        form=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),

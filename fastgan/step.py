@@ -15,9 +15,10 @@ from fastgan.batches import gather_batch, generate, kept_fakes, real_batch, rows
 from fastgan.by_reference import by_reference
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
+from fastgan.forms import Batch
 from fastgan.judging import blur, judge, judge_generator, judge_pairs
 from fastgan.passes import backward_rows
-from fastgan.penalties import penalise
+from fastgan.penalties import draw_of, penalise
 from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan.team import meet
 from fastgan.updates import learn
@@ -98,7 +99,7 @@ def train_step(gan, data, labels, statistics):
     for turn in range(gan.n_critic, gan.n_critic + gan.n_generator):
         judge_generator(gan, turn * STREAMS, statistics[6:9])
         if generator:
-            generator_update(gan)
+            generator_update(gan, turn * STREAMS)
         if turn < gan.n_critic + gan.n_generator - 1:
             if generator:
                 generate(gan, len(gan.latent), (turn + 1) * STREAMS)
@@ -124,7 +125,7 @@ def _learn_fake_alone(gan, x, y, streams, statistics):
 def learn_fake(gan, x, y, streams, statistics):
     """The discriminator's update on as many fake rows, or on the sum of both losses, or on pairs."""
     blur(gan, gan.team, x, NOISE + streams + 1)
-    judge_pairs(gan, x, y, statistics)
+    judge_pairs(gan, x, y, streams, statistics)
     penalise_half(gan, gan.real_half, len(x), streams, statistics[9:])
     penalise_half(gan, gan.fake_half, len(x), streams, statistics[9:])
     update_discriminator(gan, gan.fake_half, x)
@@ -133,8 +134,9 @@ def learn_fake(gan, x, y, streams, statistics):
 @part
 def judge_half(gan, half, x, y, role, streams, statistics, penalty):
     """A role's losses on the rows x of a half, its penalty if it has one, and their gradients at each row."""
-    blur(gan, gan.team, x, NOISE + streams + min(half.start + half.place, 1))
-    judge(gan, gan.team, x, y, role, half.place * len(x), x[:0], statistics)
+    draw = draw_of(half, streams)
+    blur(gan, gan.team, x, NOISE + draw)
+    judge(gan, gan.team, x, y, role, half.place * len(x), draw, x[:0], statistics)
     penalise_half(gan, half, len(x), streams, penalty)
 
 
@@ -142,7 +144,7 @@ def judge_half(gan, half, x, y, role, streams, statistics, penalty):
 def penalise_half(gan, half, rows, streams, statistics):
     """The penalty of a half, if it has one and one is due."""
     if half.tangents > 0 and is_due(gan):
-        penalise(gan, half, rows, streams + MIXING, statistics)
+        penalise(gan, half, rows, draw_of(half, streams), streams + MIXING, statistics)
 
 
 @part
@@ -181,15 +183,15 @@ def train_generator(gan, statistics):
     """Update the generator through the discriminator, which is held still, on a full batch."""
     generate(gan, len(gan.latent), gan.n_critic * STREAMS)
     judge_generator(gan, gan.n_critic * STREAMS, statistics[6:9])
-    generator_update(gan)
+    generator_update(gan, gan.n_critic * STREAMS)
 
 
 @part
-def generator_update(gan):
-    """Update the generator on the full batch that was judged."""
+def generator_update(gan, streams):
+    """Update the generator on the full batch that was judged, and made of these random numbers."""
     g = gan.generator
     first, stop = share_rows(gan, len(gan.latent))
-    backward_rows(g, stop - first, first, gan.latent[:0])
+    backward_rows(g, stop - first, first, gan.latent[:0], Batch(gan, streams))
     meet(gan.team)
     learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.team, gan.clock)
     meet(gan.team)
