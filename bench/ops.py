@@ -100,6 +100,36 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "initial_rate": lambda: 1e-6,
         "decay_start": lambda: 0.0,
         "decay_steps": lambda: 1e9,
+        "warmup_steps": lambda: 0.0,
+        "cosine": lambda: False,
+        "decay": lambda: 0.0,
+        "values": lambda: normal(vector),
+        "squares": lambda: np.full(4, vector, np.float32),
+        "limit": lambda: 1e9,
+        # spectral normalisation
+        "u": lambda: np.full(inputs, inputs**-0.5, np.float32),
+        "v": lambda: np.full(outputs, outputs**-0.5, np.float32),
+        "scaled": lambda: normal(inputs, outputs) / np.float32(inputs * outputs),
+        "sums": lambda: np.zeros(inputs, np.float32),
+        # penalties
+        "a": lambda: normal(rows, outputs),
+        "weights": lambda: random.uniform(size=rows).astype(np.float32),
+        "value": lambda: 1.0,
+        "slopes": lambda: normal(rows, inputs),
+        "centre": lambda: 0.0,
+        "one_sided": lambda: False,
+        "weight": lambda: rows / 2,  # of which a slope is its own gradient, again and again
+        "every": lambda: 1,
+        "tangent": lambda: normal(rows, outputs),
+        "curvature": lambda: normal(rows, outputs),
+        # pairs and noise
+        "winners": lambda: normal(rows, 1 + CLASSES),
+        "losers": lambda: normal(rows, 1 + CLASSES),
+        "dwinners": lambda: normal(rows, 1 + CLASSES),
+        "dlosers": lambda: normal(rows, 1 + CLASSES),
+        "winner_losses": lambda: normal(rows),
+        "loser_losses": lambda: normal(rows),
+        "deviation": lambda: 1e-3,
         # rows and random numbers
         "out": lambda: normal(rows, outputs),
         "key": lambda: kernels.key_of(0),
@@ -130,6 +160,18 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         known["scale"] = lambda: np.ones(outputs, np.float32)
     if name == "join_columns":
         known["out"] = lambda: normal(rows, inputs + outputs)
+    if name == "mix_rows":
+        known["b"] = lambda: normal(rows, outputs)
+    if name == "slope_penalty":
+        known["losses"] = lambda: normal(2, rows)
+    if name == "dense_tangent":
+        known["dy"] = lambda: normal(rows, outputs)
+    if name in ("power_iteration", "spectral_scale", "spectral_backward"):
+        known |= {"inverse": lambda: np.ones(1, np.float32), "out": lambda: normal(inputs, outputs)}
+    if name == "sum_of_squares":
+        known["out"] = lambda: np.zeros(1, np.float32)
+    if name == "add":
+        known["source"] = lambda: np.full((rows, outputs), 1e-6, np.float32)
     if name == "dropout":
         known["rate"] = lambda: 0.5
     if name.startswith("maxout"):

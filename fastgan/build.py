@@ -186,7 +186,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         real_half=real_half,
         fake_half=fake_half,
         lone_real=lone_real,
-        lone_fake=lone_fake._replace(start=0),
+        lone_fake=lone_fake._replace(start=0, figures=0, averaged=1),
         team=alone(),
         duet=alone(),
         latent=aligned(batch * settings.latent_dim).reshape(batch, settings.latent_dim),
@@ -213,6 +213,20 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         paired=True if settings.loss == "relativistic" else None,
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
+    )
+
+
+def rescheduled(gan: Gan, settings: Settings, steps_per_epoch: int) -> Gan:
+    """Return the same GAN with its schedules in epochs of so many steps."""
+
+    def player(net: Network) -> Network:
+        rule = _optimiser(settings, net.optimiser.initial_rate, steps_per_epoch, net.optimiser.average_decay)
+        return net._replace(optimiser=rule)
+
+    return gan._replace(
+        generator=player(gan.generator),
+        discriminator=player(gan.discriminator),
+        noise=noise_of(settings, steps_per_epoch),
     )
 
 

@@ -8,6 +8,7 @@ the data, as JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,8 @@ def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "") -> Non
     """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest."""
     spec, n_classes = trainer.dataset.spec, trainer.n_classes
     tensors = _buffers(trainer)
-    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, trainer.dataset.digest())
+    kept = {"data_digest": trainer.dataset.digest(), "schedule_epoch": str(trainer.schedule_epoch)}
+    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept)
 
 
 def restore(trainer: Trainer, stored: Stored) -> None:
@@ -72,6 +74,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
     normalise(trainer.gan.discriminator, alone(), False)
+    trainer.schedule_by(stored.schedule_epoch)
 
 
 def _buffers(trainer: Trainer) -> Tensors:
@@ -110,6 +113,7 @@ class Stored:
             )
             self.recipe = metadata.get("recipe", "")
             self.digest = metadata.get("data_digest", "")
+            self.schedule_epoch = int(metadata.get("schedule_epoch", 1))
             _check_arrays(tensors, self.spec)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
@@ -141,7 +145,7 @@ def _write(
     spec: DataSpec,
     n_classes: int,
     recipe: str,
-    digest: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> None:
     from safetensors.numpy import save
 
@@ -153,7 +157,7 @@ def _write(
         "n_classes": str(n_classes),
         "data": json.dumps(spec.to_metadata()),
         "recipe": recipe,
-        "data_digest": digest,
+        **(more or {}),
     }
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}

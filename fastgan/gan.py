@@ -137,10 +137,11 @@ class GAN(Settings):
         return self
 
     def train_on_batch(self, x: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
-        """One discriminator step on real rows x, as many fake ones, then one generator step; (9,) statistics.
+        """One discriminator step on real rows x, as many fake ones, then one generator step; (11,) statistics.
 
         Here and below, x is (rows, width) in data units, of at most batch_size rows. Without a `fit` before, the first
-        batch decides the scaling, and the number of classes unless `n_classes` does.
+        batch decides the scaling, and the number of classes unless `n_classes` does. How often each player learns is
+        the loop's own choice: `n_critic` and `n_generator` are not read.
         """
         return self._perform(actions.TRAIN_ON_BATCH, x, y)
 
@@ -162,8 +163,11 @@ class GAN(Settings):
         return float(statistics[6] + statistics[8])
 
     def generate_batch(self, n: int, labels: Labels | None = None) -> np.ndarray:
-        """Fresh samples (n, width) in the data's own units: `sample` under the name that training loops use."""
-        return self.sample(n, labels)
+        """Fresh samples (n, width) in the data's own units, for the discriminator to learn from.
+
+        They are those of `sample`, but of the generator that learns where that takes its average, `ema`.
+        """
+        return self._fitted().newest_generator.sample(n, labels)
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -280,4 +284,5 @@ def load(path: str | Path) -> Generator:
         If the file is missing, cut short, of another program or of a newer fastgan.
     """
     stored = checkpoint.Stored(path)
-    return Generator(stored.settings, stored.spec, stored.n_classes, stored.tensors["generator.params"])
+    params = stored.tensors.get("generator.average", stored.tensors["generator.params"])
+    return Generator(stored.settings, stored.spec, stored.n_classes, params)

@@ -83,8 +83,8 @@ class Monitor(Looks):
             "d_fake": mean_score(on_fake, loss),
             "d_right_real": (on_real > boundary).mean(),
             "d_right_fake": (on_fake < boundary).mean(),
-            "d_gradient": norm(gan.discriminator.grads),
-            "g_gradient": norm(gan.generator.grads),
+            "d_gradient": gradient_norm(gan.discriminator),
+            "g_gradient": gradient_norm(gan.generator),
         }
         row: Row = {name: figure(value) for name, value in figures.items()}
         return {**row, "state": verdicts.state_of(row, self.rows, trainer.settings)}
@@ -134,9 +134,10 @@ def spread(rows: np.ndarray) -> float:
     return float(np.sqrt(rows.var(axis=0, dtype=np.float64).sum()))
 
 
-def norm(gradient: np.ndarray) -> float:
-    """Euclidean norm, summed in float64."""
-    return float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))
+def gradient_norm(net: Network) -> float:
+    """Euclidean norm of the newest gradient, before it was clipped; summed in float64."""
+    squares = net.squares if net.squares.size else np.square(net.grads, dtype=np.float64)
+    return float(np.sqrt(squares.sum(dtype=np.float64)))
 
 
 def in_network_units(spec: DataSpec, rows: np.ndarray) -> np.ndarray:

@@ -48,6 +48,8 @@ class Half(NamedTuple):
     points, tangents : of its penalty; tangents is 0 where it has none
     plain : rows to learn from in an update without a penalty
     stop, biased : rows to learn from in one with, and how many of these the biases see
+    figures, averaged : where the penalty's figures lie in `Gan.losses`, and of how many halves up to them the mean is
+        taken
     """
 
     start: int
@@ -57,6 +59,8 @@ class Half(NamedTuple):
     plain: int
     stop: int
     biased: int
+    figures: int
+    averaged: int
 
 
 def lay_out(kind: str, *, joint: bool, smooth: bool) -> tuple[Half, Half, int]:
@@ -67,14 +71,19 @@ def lay_out(kind: str, *, joint: bool, smooth: bool) -> tuple[Half, Half, int]:
         places = [place for place in (0, 1) if penalised[place]]
         found, end = _place(0, 2, places, mixed=mixed, smooth=smooth)
         real, fake = (found.get(place, _unpenalised(found, 0, place, 2)) for place in (0, 1))
-        return real, fake, end
+        return real, _with_figures(fake, penalised), end
     halves, end = [], 0
     for penalty in penalised:
         start = end
         found, size = _place(start, 1, [0] if penalty else [], mixed=mixed, smooth=smooth)
         halves.append(found.get(0, _unpenalised(found, start, 0, 1)))
         end += size
-    return halves[0], halves[1], end
+    return halves[0], _with_figures(halves[1], penalised), end
+
+
+def _with_figures(fake: Half, penalised: tuple[bool, bool]) -> Half:
+    """The fake half, whose figures come after the real one's, and are averaged with them if that has some."""
+    return fake._replace(figures=1, averaged=1 + all(penalised))
 
 
 def _place(
@@ -92,7 +101,7 @@ def _place(
     stop = tangents + count
     points = plain if smooth else stop
     return {
-        place: Half(start, place, points + i if own else place, tangents + i, plain, stop, tangents)
+        place: Half(start, place, points + i if own else place, tangents + i, plain, stop, tangents, 0, 1)
         for i, place in enumerate(places)
     }, max(stop, points + own)
 
@@ -100,7 +109,7 @@ def _place(
 def _unpenalised(others: dict[int, Half], start: int, place: int, plain: int) -> Half:
     """A half without a penalty, which learns with the other one's where an update has both."""
     stop, biased = next(((other.stop, other.biased) for other in others.values()), (plain, plain))
-    return Half(start, place, place, 0, plain, stop, biased)
+    return Half(start, place, place, 0, plain, stop, biased, 0, 1)
 
 
 @part
@@ -130,7 +139,7 @@ def penalise(gan, half, rows, draw, stream, statistics):
         forward(net, at, gan.real_labels[:0], points, batch)
     first_column(last_delta(net, count, tangents), 1.0)
     carry_down(net, count, points, tangents, slopes, batch)
-    place = half.place * rows
+    place = half.figures * rows
     losses = gan.losses[3:, place + first : place + stop]
     slope_penalty(
         slopes, penalty.centre, penalty.one_sided, penalty.weight, penalty.every, gan.clock, rows, losses
@@ -140,4 +149,4 @@ def penalise(gan, half, rows, draw, stream, statistics):
         carry_curvature(net, count, points, batch)
     meet(gan.team)
     if gan.team.rank == 0:
-        mean_rows(gan.losses[3:, place : place + rows], statistics)
+        mean_rows(gan.losses[3:, place - (half.averaged - 1) * rows : place + rows], statistics)

@@ -214,11 +214,56 @@ class Settings:
         if self.packing > 1 and self.n_classes:
             raise UserError(
                 f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
-                "class; set one of them to 1 or 0"
+                "class; set packing to 1 or n_classes to 0"
+            )
+        self._check_unread()
+        for player in ("generator", "discriminator"):
+            self._check_form(player)
+        if self.penalty_one_sided and self.gradient_penalty != "wgan-gp":
+            raise UserError(
+                f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
+                "side; give gradient_penalty = 'wgan-gp' or set it to false"
+            )
+        if self.loss == "relativistic" and self.update != "joint":
+            raise UserError(
+                "loss is 'relativistic', which pairs real and fake rows, but update is 'separate'; set update = 'joint'"
+            )
+        half = self.batch_size if self.update == "joint" else self.batch_size // 2
+        if half % self.packing:
+            raise UserError(
+                f"packing is {self.packing}, which does not divide the discriminator's {half} rows of a kind; "
+                "give another batch_size"
+            )
+        if self.packing > 1 and self.n_classes:
+            raise UserError(
+                f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
+                "class; set packing to 1 or n_classes to 0"
             )
         if self.update == "separate" and self.batch_size % 2:
             raise UserError(
                 f"batch_size is {self.batch_size}, which has no half; give an even number or update = 'joint'"
+            )
+
+    def _check_unread(self) -> None:
+        """Raise `UserError` for a knob that has no effect because another is not set."""
+        unread = (
+            ("instance_noise_epochs", 0.0, "instance_noise", 0.0),
+            ("penalty_every", 1, "gradient_penalty", "none"),
+            ("penalty_weight", 10.0, "gradient_penalty", "none"),
+            ("decay_start", 0.0, "decay_epochs", 0.0),
+            ("decay", "linear", "decay_epochs", 0.0),
+        )
+        for name, usual, other, off in unread:
+            if getattr(self, name) != usual and getattr(self, other) == off:
+                raise UserError(
+                    f"{name} is {getattr(self, name)!r} but {other} is {off!r}, so that it has no effect; "
+                    f"set {other} or leave {name} at {usual!r}"
+                )
+        rate = max(self.generator_lr, self.discriminator_lr)
+        if self.weight_decay * rate >= 1:
+            raise UserError(
+                f"weight_decay is {self.weight_decay} at a learning rate of {rate}, which would turn "
+                f"signs around; give less than {1 / rate:g}"
             )
 
     def _check_form(self, player: str) -> None:

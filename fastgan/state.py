@@ -11,7 +11,8 @@ from fastgan.penalties import Half, Penalty
 from fastgan.team import Team
 
 # Columns of the per-step statistics: for the discriminator on real rows, on fake rows (in its last critic step), for
-# the generator, and of the discriminator's penalty: its mean, and the mean length of its slopes.
+# the generator, and of the discriminator's penalty: its mean over all points, and the mean length of the slopes there;
+# both are zero in a step without one.
 STATISTICS = (
     "d_loss_real",
     "d_real",
@@ -70,7 +71,7 @@ class Gan(NamedTuple):
     real_labels : (rows,) int64, theirs, or (0,)
     indices : (2 real_rows,) int64, the rows drawn
     mixing : (batch,) float32, where a penalty mixes real and fake rows, or (0,)
-    losses : (5, 2 real_rows) float32, each row's adversarial loss, score and class loss, penalty and slope
+    losses : (5, 2 batch) float32, each row's adversarial loss, score and class loss, penalty and slope
     scale, shift : (columns,) float32 of the data
     key : (2,) uint32; clock : (1,) int64, training steps made, or parts of one in a loop of the caller's
     ring : (steps, 11) float32, statistics of the newest steps where a step is captured, else of size 0

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgan.backends import Backend, choose_backend
-from fastgan.build import build_gan
+from fastgan.build import build_gan, rescheduled
 from fastgan.callbacks import Callback
 from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.errors import UserError
 from fastgan.generator import Generator
+from fastgan.own_loop import check_part, check_schedules
 from fastgan.settings import Settings
 from fastgan.state import STATISTICS, Gan
 from fastgan.step import (
@@ -25,7 +26,10 @@ from fastgan.step import (
     TRAIN_DISCRIMINATOR_FAKE,
     TRAIN_DISCRIMINATOR_REAL,
     TRAIN_GENERATOR,
+    TRAIN_ON_BATCH,
 )
+from fastgan.team import alone
+from fastgan.updates import normalise
 
 CHUNK_SECONDS = 0.1
 """How long compiled code runs before Python looks again: at signals, the display and the callbacks."""
@@ -59,21 +63,20 @@ class Trainer:
         self, settings: Settings, dataset: Dataset, *, own_loop: bool = False, keep_history: bool = True
     ):
         settings.check()
-        for name in ("warmup_epochs", "decay_epochs", "instance_noise_epochs"):
-            if own_loop and getattr(settings, name):
-                raise UserError(
-                    f"{name} is {getattr(settings, name)} but a loop of your own has no epochs; "
-                    "call fit first, or set it to 0"
-                )
+        if own_loop:
+            check_schedules(settings)
         self.settings = settings
         self.n_classes = check_data(settings, dataset, least_rows=1 if own_loop else settings.batch_size)
         self.dataset = dataset
         self.steps_per_epoch = max(1, len(dataset) // settings.batch_size)
+        self.schedule_epoch = self.steps_per_epoch
         self._gan = build_gan(settings, dataset.spec, self.n_classes, self.steps_per_epoch)
         self.backend: Backend = choose_backend(settings.backend, settings.threads, settings.captured)
         g = self._gan.generator
         sampled = g.average if g.average.size else g.params
         self._generator = Generator(settings, dataset.spec, self.n_classes, sampled)
+        self._newest = Generator(settings, dataset.spec, self.n_classes, g.params)
+        self._partners = self._handed_out = False
         self.stopped = False
         self._history: list[np.ndarray] = []
         self._keep_history = keep_history
@@ -81,8 +84,12 @@ class Trainer:
 
     @property
     def gan(self) -> Gan:
-        """Both players and the buffers of a step, up to date; they may be changed between two calls."""
+        """Both players and the buffers of a step, up to date; they may be changed between two calls.
+
+        The average of a generator whose parameters are changed stays as it is.
+        """
         self.backend.fetch(self._gan)
+        self._handed_out = True
         return self._gan
 
     @property
@@ -96,6 +103,12 @@ class Trainer:
         """The generator as it is now, to sample from."""
         self.backend.fetch(self._gan, to_change=False)
         return self._generator
+
+    @property
+    def newest_generator(self) -> Generator:
+        """The generator that learns, where `generator` is its average; else the same one."""
+        self.backend.fetch(self._gan, to_change=False)
+        return self._newest if self._gan.generator.average.size else self._generator
 
     @property
     def step(self) -> int:
@@ -160,8 +173,13 @@ class Trainer:
         return statistics
 
     def _call(self, action: int, x: np.ndarray, y: np.ndarray, statistics: np.ndarray) -> None:
+        if self._handed_out:  # D applies weights that are made from its parameters
+            normalise(self._gan.discriminator, alone(), False)
+            self._handed_out = False
         with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told below, in one line
             self.backend.perform(action, self._gan, x, y, statistics)
+        if action in (TRAIN, TRAIN_DISCRIMINATOR, TRAIN_ON_BATCH) and len(statistics):
+            self._partners = True
         self._check_statistics(statistics)
 
     def change_data(self, dataset: Dataset) -> None:
@@ -185,35 +203,17 @@ class Trainer:
         self.dataset = replace(dataset, spec=old)
         self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
 
+    def schedule_by(self, steps_per_epoch: int) -> None:
+        """Count the epochs of schedules in so many steps, as a training did that began on other data."""
+        self.schedule_epoch = steps_per_epoch
+        self._gan = rescheduled(self._gan, self.settings, steps_per_epoch)
+
     def perform(self, action: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Run one action of `fastgan.step` on a batch in data units; its (11,) statistics, NaN where it made none.
 
         x is (rows, width), at most batch_size rows, or (0, width) where the action needs none; y is (rows,) or (0,).
         """
-        most = self.settings.batch_size
-        lone = action in (TRAIN_DISCRIMINATOR_REAL, TRAIN_DISCRIMINATOR_FAKE)
-        if lone and self.settings.gradient_penalty == "wgan-gp":
-            raise UserError(
-                "gradient_penalty is 'wgan-gp', which mixes real and fake rows, but this update has one kind alone; "
-                "call train_discriminator_step, or set it to 'r1' or 'r2'"
-            )
-        if lone and self._gan.paired:
-            raise UserError(
-                "loss is 'relativistic', which pairs real and fake rows, but this update has one kind alone; "
-                "call train_discriminator_step"
-            )
-        if action == TRAIN_GENERATOR and self._gan.paired and not self._gan.discriminator.updates[0]:
-            raise UserError(
-                "loss is 'relativistic', which compares with the discriminator's newest real rows, and it has seen "
-                "none; call train_discriminator_step first"
-            )
-        if len(x) % self.settings.packing:
-            raise UserError(
-                f"the batch has {len(x)} rows but packing is {self.settings.packing}, which does not divide them; "
-                "give a multiple"
-            )
-        if len(x) > most:
-            raise UserError(f"the batch has {len(x)} rows but batch_size is {most}; give at most that many")
+        check_part(self.settings, action, len(x), partners=self._partners)
         self._gan.indices[: len(x)] = np.arange(len(x))
         made = np.zeros((1, len(STATISTICS)), np.float32)
         self._call(action, x, y, made)

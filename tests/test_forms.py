@@ -10,9 +10,9 @@ from fastgan.monitor import outputs
 from fastgan.settings import Settings
 from fastgan.step import TRAIN
 
+from .parity import STATISTICS, WEIGHTS, assert_gradients_equal, run
 from .test_crew import WAYS, only
 from .test_crew import run as run_crew
-from .test_torch_parity import STATISTICS, WEIGHTS, assert_gradients_equal, run
 
 FORMS = {
     "dropout": dict(generator_dropout=0.3, discriminator_dropout=0.5),

@@ -50,7 +50,7 @@ def test_train_on_batch(update, rows):
     gan = small(update=update, n_classes=3).fit(X, Y, steps=1)
     before = gan.sample(4, seed=0)
     statistics = gan.train_on_batch(X[:rows], Y[:rows])
-    assert statistics.shape == (9,) and np.isfinite(statistics).all()
+    assert statistics.shape == (11,) and np.isfinite(statistics).all()
     assert gan.stats.steps == 2 and len(gan.history["g_loss"]) == 2
     assert not np.array_equal(gan.sample(4, seed=0), before)
 

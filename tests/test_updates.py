@@ -6,7 +6,7 @@ import pytest
 from fastgan import GAN, load
 from fastgan.networks import weights
 
-from .test_torch_parity import UPDATES, WEIGHTS, assert_gradients_equal, run
+from .parity import UPDATES, WEIGHTS, assert_gradients_equal, run
 
 CHANGES = {
     "spectral norm": dict(spectral_norm=True),

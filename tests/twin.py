@@ -8,13 +8,16 @@ import pytest
 from fastgan.batches import generate, real_batch
 from fastgan.forms import MOST_LAYERS
 from fastgan.networks import weights
-from fastgan.penalties import HALVES, draw_of
+from fastgan.penalties import draw_of
 from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan_kernels import add_noise, dropout, uniform
 
 torch = pytest.importorskip("torch", reason="PyTorch, the other opinion on gradients, is not installed")
 functional = torch.nn.functional
 torch.set_num_threads(1)  # the networks are tiny
+
+# Which halves of the discriminator's batch have a penalty: real rows, fake ones.
+HALVES = {"none": "", "wgan-gp": "f", "r1": "r", "r2": "f", "r1+r2": "rf"}
 
 HIDDEN = {
     "relu": torch.relu,
@@ -146,7 +149,7 @@ class Twin:
     def penalty(self, half, real, fake, critic_step):
         """The gradient penalty of a half (0: real, 1: fake), written from the papers; autograd twice."""
         settings, gan = self.settings, self.trainer.gan
-        if not HALVES[settings.gradient_penalty][half] or gan.clock[0] % settings.penalty_every:
+        if "rf"[half] not in HALVES[settings.gradient_penalty] or gan.clock[0] % settings.penalty_every:
             return torch.zeros(())
         points = (real, fake)[half].detach().clone()
         if settings.gradient_penalty == "wgan-gp":
@@ -167,7 +170,7 @@ class Twin:
         else:
             value = settings.penalty_weight / 2 * (lengths**2).mean()
         value = value * settings.penalty_every
-        self.slopes = [float(value.detach()), float(lengths.mean().detach())]
+        self.slopes.append([float(value.detach()), float(lengths.mean().detach())])
         return value
 
     def d_update(self, *losses):
@@ -205,7 +208,7 @@ class Twin:
         gan = self.trainer.gan
         paired = self.settings.loss == "relativistic"
         for critic_step in range(gan.n_critic):
-            self.statistics, self.slopes = [], [0.0, 0.0]
+            self.statistics, self.slopes = [], []
             x, y = self.real(critic_step)
             streams = critic_step * STREAMS
             fake, labels = self.fake(len(x) * gan.pack, streams)
@@ -238,5 +241,5 @@ class Twin:
             loss.backward()
             self.clip(self.g)
             self.g_optimiser.step()
-        self.statistics += self.slopes
+        self.statistics += np.mean(self.slopes or [[0.0, 0.0]], axis=0).tolist()
         return d_gradients

@@ -226,8 +226,8 @@ def _shrink_cpu(params, rate, decay):
 def average(params: np.ndarray, mean: np.ndarray, updates: np.ndarray, decay: float) -> None:
     """Exponential moving average of parameters: ``mean = d mean + (1 - d) params``.
 
-    ``d = min(decay, (1 + t) / (10 + t))``, so that the first parameters are soon forgotten. Yazici et al. 2019, arXiv
-    1806.04498, on why a GAN's generator is averaged.
+    ``d = min(decay, (1 + t) / (10 + t))``, so that the first parameters are soon forgotten; ``1 - d`` is the larger of
+    ``1 - decay`` and ``9 / (10 + t)``. Yazici et al. 2019, arXiv 1806.04498, on why a GAN's generator is averaged.
 
     Parameters
     ----------
@@ -236,15 +236,12 @@ def average(params: np.ndarray, mean: np.ndarray, updates: np.ndarray, decay: fl
     updates : (1,) int64, t, updates made
     decay : in [0, 1)
     """
-    t = float(updates[0])
-    new = mean.dtype.type(1 - min(decay, (1 + t) / (10 + t)))
-    mean += new * (params - mean)
+    mean += mean.dtype.type(max(1 - decay, 9 / (10 + float(updates[0])))) * (params - mean)
 
 
 @compiled(average)
 def _average_cpu(params, mean, updates, decay):
-    t = float(updates[0])
-    new = mean.dtype.type(1 - min(decay, (1 + t) / (10 + t)))
+    new = mean.dtype.type(max(1 - decay, 9 / (10 + float(updates[0]))))
     for i in range(params.size):
         mean[i] += new * (params[i] - mean[i])
 

@@ -124,18 +124,17 @@ def _shrink(params, rate, decay):
 
 
 @cuda.jit
-def average(params, mean, updates, decay):
-    """`optimisers.average`."""
+def average(params, mean, updates, least):
+    """`optimisers.average` with 1 - decay, which float32 cannot take from a decay near 1."""
     i = cuda.grid(1)
     if i < params.size:
-        t = float32(updates[0])
-        new = float32(1) - min(decay, (float32(1) + t) / (float32(10) + t))
+        new = max(least, float32(9) / (float32(10) + float32(updates[0])))
         mean[i] += new * (params[i] - mean[i])
 
 
 @launched(optimisers.average)
 def _average(params, mean, updates, decay):
-    launch_over(average, params.size, params, mean, updates, np.float32(decay))
+    launch_over(average, params.size, params, mean, updates, np.float32(1 - decay))
 
 
 @cuda.jit
