@@ -1,6 +1,7 @@
 """The monitor: its figures are what they say, its looks change nothing, and its rows survive a resume."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from fastgan.callbacks import Every
 from fastgan.data import from_arrays
 from fastgan.errors import UserError
 from fastgan.looks import EVERY, affordable
-from fastgan.monitor import Monitor, mean_score, norm, outputs, spread
+from fastgan.monitor import Monitor, gradient_norm, mean_score, outputs, spread
 from fastgan.settings import LOSSES
 
 from .small_gan import X, small
@@ -87,7 +88,8 @@ def test_parts_of_a_look():
     assert mean_score(np.array([-800.0, 800.0]), "bce") == 0.5
     assert mean_score(np.array([-3.0, 5.0]), "hinge") == 1.0
     assert spread(np.array([[0, 3], [2, 3]], np.float32)) == 1.0
-    assert norm(np.full(4, 1e30, np.float32)) == pytest.approx(2e30)
+    net = SimpleNamespace(squares=np.empty(0, np.float32), grads=np.full(4, 1e30, np.float32))
+    assert gradient_norm(net) == pytest.approx(2e30)
 
 
 def test_wide_rows_are_fewer(make_data):
@@ -164,3 +166,13 @@ def test_a_file_that_cannot_be_written(tmp_path):
 def test_every_that_is_no_number_of_steps(every):
     with pytest.raises(UserError, match=r"it must be a whole number of steps, at least 1$"):
         Monitor(every)
+
+
+def test_a_clipped_gradient_is_shown_as_it_was(make_trainer):
+    norms = []
+    for limit in (0.0, 1e-3):
+        monitor = Monitor(10)
+        trainer = make_trainer(clip_norm=limit, optimiser="sgd", generator_lr=1e-9, discriminator_lr=1e-9)
+        trainer.train(10, [monitor])
+        norms.append(monitor.rows[-1]["d_gradient"])
+    assert norms[0] > 1e-2 and norms[1] == pytest.approx(norms[0], rel=1e-3)
