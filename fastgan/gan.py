@@ -280,4 +280,5 @@ def load(path: str | Path) -> Generator:
         If the file is missing, cut short, of another program or of a newer fastgan.
     """
     stored = checkpoint.Stored(path)
-    return Generator(stored.settings, stored.spec, stored.n_classes, stored.tensors["generator.params"])
+    params, running = stored.tensors["generator.params"], stored.tensors.get("generator.running")
+    return Generator(stored.settings, stored.spec, stored.n_classes, params, running)
