@@ -109,5 +109,5 @@ def generate(gan, rows, streams):
         integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
     g = gan.generator
     first, stop = share_rows(gan, rows)
-    forward(g, latent[first:stop], labels[first:stop], first, Batch(gan, streams))
+    forward(g, latent[first:stop], labels[first:stop], first, Batch(gan, gan.team, 0, rows, streams))
     return last_output(g, rows), labels

@@ -78,10 +78,16 @@ def build_generator(
         softmax_group=spec.vocabulary,
         pieces=pieces,
         joined=joined,
+        normed=settings.generator_norm != "none",
         classes=n_classes,
     )
     return with_form(
-        net, dropout=settings.generator_dropout, masks=GENERATOR_MASKS, pieces=pieces, joined=joined
+        net,
+        dropout=settings.generator_dropout,
+        masks=GENERATOR_MASKS,
+        pieces=pieces,
+        joined=joined,
+        norm=settings.generator_norm,
     )
 
 
@@ -101,9 +107,15 @@ def build_discriminator(
         spectral=settings.spectral_norm,
         pieces=pieces,
         joined=joined,
+        normed=settings.discriminator_norm != "none",
     )
     return with_form(
-        net, dropout=settings.discriminator_dropout, masks=DISCRIMINATOR_MASKS, pieces=pieces, joined=joined
+        net,
+        dropout=settings.discriminator_dropout,
+        masks=DISCRIMINATOR_MASKS,
+        pieces=pieces,
+        joined=joined,
+        norm=settings.discriminator_norm,
     )
 
 

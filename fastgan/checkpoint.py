@@ -1,6 +1,7 @@
 """Generators and checkpoints as safetensors files: arrays and text, nothing that can run.
 
-A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``; a checkpoint holds both players'
+A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``, and with batch norm its running moments,
+``generator.running``; a checkpoint holds both players'
 parameters and optimiser moments and the step besides. The text beside the arrays is the settings and the description of
 the data, as JSON.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
+from fastgan.forms import running_moments
 from fastgan.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ _SPECTRAL = ("left", "right", "inverse")
 def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> None:
     """Write a generator; `recipe` is the text of the recipe that trained it, kept for the reader."""
     tensors = {"generator.params": generator.net.params}
+    running = running_moments(generator.net)
+    if running is not None:
+        tensors["generator.running"] = running
     _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
 
 
@@ -86,6 +91,9 @@ def _buffers(trainer: Trainer) -> Tensors:
         buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
         if net.spectral is not None:
             buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
+        running = running_moments(net)
+        if running is not None:
+            buffers[f"{player}.running"] = running
     return {name: buffer for name, buffer in buffers.items() if buffer.size}
 
 

@@ -231,14 +231,19 @@ def free_bytes() -> int:
 
 def check_room(host: Gan) -> None:
     """Raise `UserError` where a GAN is larger than the device's free memory."""
-    players = (host.generator, host.discriminator)
-    buffers = (host, *players, *(part or () for player in players for part in (player.spectral, player.form)))
-    needed = sum(each.nbytes for values in buffers for each in values if isinstance(each, np.ndarray))
+    needed = bytes_of(host)
     free = free_bytes()
     if needed > MOST_OF_FREE * free:
         raise UserError(
             f"the GAN needs {needed / 1e6:,.1f} MB on the device but {free / 1e6:,.1f} MB are free; {LESS}"
         )
+
+
+def bytes_of(values: Any) -> int:
+    """Bytes of the arrays in a named tuple, and in those within it."""
+    if isinstance(values, np.ndarray):
+        return values.nbytes
+    return sum(bytes_of(each) for each in values) if hasattr(values, "_fields") else 0
 
 
 def pairs(host: Any, twin: Any) -> Any:

@@ -13,6 +13,15 @@ import numpy as np
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import ACTIVATION, INPUTS, OUTPUTS, Network, aligned, layer_rows
+from fastgan.norms import (
+    Norm,
+    build_norm,
+    denormalise,
+    formed_outputs,
+    layer_outputs,
+    norm_gradients,
+    norm_of_rows,
+)
 from fastgan_kernels import (
     LINEAR,
     activation_backward,
@@ -42,10 +51,12 @@ class Form(NamedTuple):
     ----------
     dropout : probability that an output is zeroed in training
     masks : stream of the first mask
+    norm : of the sums, if there is one
     pieces : of maxout, sums for each output; 1 without
     joined : whether a layer hands on its outputs and, beside them, what it has read
+    apart : whether the next layer reads anything else than the outputs, from `fed`
     places : (hidden layers, 2) int64: columns that the next layer reads, and those of all layers before it
-    fed : (max_rows * columns,) float32: what the next layers read
+    fed : (max_rows * columns,) float32: what the next layers read, or size 0
     dfed : the same size, or 0: the loss's gradient there, where it has other columns than that at the sums
     """
 
@@ -53,32 +64,54 @@ class Form(NamedTuple):
     masks: int
     pieces: int
     joined: bool
+    apart: bool
+    norm: Norm | None
     places: np.ndarray
     fed: np.ndarray
     dfed: np.ndarray
 
 
 class Batch(NamedTuple):
-    """A batch in training, which a pass works on: whose seed and step it draws random numbers by, and which it is."""
+    """A batch in training, some rows of which a pass works on.
+
+    Parameters
+    ----------
+    gan : whose seed and step random numbers are drawn by
+    team : that shares its rows
+    place, rows : where it lies in the arena
+    draw : which of the step's batches it is
+    """
 
     gan: Any
+    team: Any
+    place: int
+    rows: int
     draw: int
 
 
 def with_form(
-    net: Network, *, dropout: float = 0.0, masks: int = 0, pieces: int = 1, joined: bool = False
+    net: Network,
+    *,
+    dropout: float = 0.0,
+    masks: int = 0,
+    pieces: int = 1,
+    joined: bool = False,
+    norm: str = "none",
 ) -> Network:
     """Return a network with the form that is asked for; a plain one as it is."""
-    if len(net.layers) == 1 or (dropout == 0 and pieces == 1 and not joined):
+    apart = dropout > 0 or pieces > 1 or joined
+    if len(net.layers) == 1 or not (apart or norm != "none"):
         return net
     columns = net.layers[1:, INPUTS]
-    size = net.max_rows * int(columns.sum())
+    size = net.max_rows * int(columns.sum()) if apart else 0
     return net._replace(
         form=Form(
             dropout=dropout,
             masks=masks,
             pieces=pieces,
             joined=joined,
+            apart=apart,
+            norm=build_norm(net, norm),
             places=np.stack([columns, np.cumsum(columns) - columns], axis=1),
             fed=aligned(size),
             dfed=aligned(size if pieces > 1 or joined else 0),
@@ -89,9 +122,25 @@ def with_form(
 def with_rows(net: Network, rows: int) -> Network:
     """Return a network with an arena of its own for the outputs of so many rows."""
     own = net._replace(outputs=aligned(rows * int(net.layers[:, OUTPUTS].sum())), max_rows=rows)
-    if net.form is None:
+    form = net.form
+    if form is None:
         return own
-    return own._replace(form=net.form._replace(fed=aligned(rows * int(net.form.places[:, COLUMNS].sum()))))
+    fed = aligned(rows * int(form.places[:, COLUMNS].sum()) if form.apart else 0)
+    norm = norm_of_rows(own, form.norm, rows) if form.norm else None
+    return own._replace(form=form._replace(fed=fed, norm=norm))
+
+
+def running_moments(net: Network) -> np.ndarray | None:
+    """Running means and variances (2, units) float32 of a network with batch norm, its own array; else None."""
+    norm = net.form.norm if net.form else None
+    return norm.running if norm and norm.of_batch else None
+
+
+def with_running(net: Network, running: np.ndarray | None) -> Network:
+    """Return the network with these running moments, not copied, in the place of its own."""
+    if running is None or net.form is None or net.form.norm is None:
+        return net
+    return net._replace(form=net.form._replace(norm=net.form.norm._replace(running=running)))
 
 
 @part
@@ -110,6 +159,16 @@ def drop(net, layer, y, first, batch, out):
         dropout(y, net.form.dropout, batch.gan.key, batch.gan.clock, stream, first, out)
 
 
+def _plain_outputs(net, layer, x, labels, first, batch, y):
+    layer_outputs(net, layer, x, labels, y)
+
+
+@where("form", without=_plain_outputs)
+def make_outputs(net, layer, x, labels, first, batch, y):
+    """Outputs y of a layer from x, the rows from `first` on, conditional on labels unless size 0."""
+    formed_outputs(net.form, net, layer, x, labels, first, batch, y)
+
+
 def _as_made(net, layer, x, y, first, batch):
     return y
 
@@ -118,7 +177,7 @@ def _as_made(net, layer, x, y, first, batch):
 def handed_on(net, layer, x, y, first, batch):
     """What the next layer reads where this one made y of x, the rows from `first` on; without a batch, to sample."""
     form = net.form
-    if layer == len(net.layers) - 1:
+    if layer == len(net.layers) - 1 or not form.apart:
         return y
     out = fed_rows(net, form.fed, layer, len(y), first)
     if form.joined:
@@ -140,7 +199,9 @@ def _outputs(net, layer, rows):
 @where("form", without=_outputs)
 def read_rows(net, layer, rows):
     """What the next layer has read of the arena's first rows: (rows, its inputs)."""
-    return fed_rows(net, net.form.fed, layer, rows, 0)
+    if net.form.apart:
+        return fed_rows(net, net.form.fed, layer, rows, 0)
+    return layer_rows(net, net.outputs, layer, rows)
 
 
 def _hand_down(net, layer, dz, w, points, deltas, batch):
@@ -176,7 +237,21 @@ def hand_down(net, layer, dz, w, points, deltas, batch):
     else:
         dense_backward_rows(dz, w, below, net.layers[layer, ACTIVATION], net.slope, dbelow)
         drop(net, layer, dbelow, points, batch, dbelow)
+    denormalise(form, net, layer, dbelow, deltas, batch)
     return dbelow
+
+
+def _biases(net, layer, gradient):
+    return gradient
+
+
+@where("form", without=_biases)
+def biases_left(net, layer, gradient):
+    """The part of a layer's gradient that its biases still need, of which a normalised layer has made its own."""
+    if net.form.norm is None or layer == len(net.layers) - 1 or gradient.size == 0:
+        return gradient
+    norm_gradients(net.form, net, layer, gradient)
+    return gradient[:0]
 
 
 @part

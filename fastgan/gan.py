@@ -285,4 +285,5 @@ def load(path: str | Path) -> Generator:
     """
     stored = checkpoint.Stored(path)
     params = stored.tensors.get("generator.average", stored.tensors["generator.params"])
-    return Generator(stored.settings, stored.spec, stored.n_classes, params)
+    running = stored.tensors.get("generator.running")
+    return Generator(stored.settings, stored.spec, stored.n_classes, params, running)

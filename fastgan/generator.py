@@ -13,6 +13,7 @@ from fastgan.build import build_generator
 from fastgan.data.dataset import DataSpec
 from fastgan.data.labels import describe, labels_to_classes
 from fastgan.errors import UserError
+from fastgan.forms import running_moments, with_running
 from fastgan.latent import check_threshold, checked_vectors, truncate
 from fastgan.passes import forward
 from fastgan.settings import Settings
@@ -37,9 +38,17 @@ class Generator:
     spec : of the data it learnt from
     n_classes : labels it can be asked for; 0 for none
     params : (n,) float32, its flat parameters, kept and not copied
+    running : (2, units) float32, running moments where it has batch norm, kept and not copied
     """
 
-    def __init__(self, settings: Settings, spec: DataSpec, n_classes: int, params: np.ndarray):
+    def __init__(
+        self,
+        settings: Settings,
+        spec: DataSpec,
+        n_classes: int,
+        params: np.ndarray,
+        running: np.ndarray | None = None,
+    ):
         self.settings = settings
         self.spec = spec
         self.n_classes = n_classes
@@ -49,7 +58,13 @@ class Generator:
                 f"the generator has {params.size} parameters but its settings make {net.params.size}; "
                 "the file was changed after it was written"
             )
-        self.net = net._replace(params=params)
+        expected = running_moments(net)
+        if (None if running is None else running.shape) != (None if expected is None else expected.shape):
+            raise UserError(
+                "the generator's running moments are not those its settings make; "
+                "the file was changed after it was written"
+            )
+        self.net = with_running(net._replace(params=params), running)
         self.draws = 0
 
     def sample(
@@ -219,7 +234,9 @@ class Generator:
 
     def copy(self) -> Generator:
         """Return a generator with parameters of its own, which further training does not change."""
-        return Generator(replace(self.settings), self.spec, self.n_classes, self.net.params.copy())
+        running = running_moments(self.net)
+        running = None if running is None else running.copy()
+        return Generator(replace(self.settings), self.spec, self.n_classes, self.net.params.copy(), running)
 
 
 def _blocks(n: int, draw: int = 0) -> Iterator[tuple[np.ndarray, slice]]:

@@ -31,7 +31,7 @@ def look(gan, team, x, labels, role, place, draw):
     """What the discriminator says to x, and the gradient of a role's losses there."""
     first, stop = share(len(x), team)
     rows, at = stop - first, place + first
-    logits = forward(gan.discriminator, x[first:stop], labels[:0], at, Batch(gan, draw))
+    logits = forward(gan.discriminator, x[first:stop], labels[:0], at, Batch(gan, team, place, len(x), draw))
     delta, losses = last_delta(gan.discriminator, rows, at), gan.losses[:3, at : at + rows]
     acgan_head_rows(logits, labels[first:stop], role.code, role.target, role.sign, len(x), delta, losses)
 
@@ -40,7 +40,8 @@ def look(gan, team, x, labels, role, place, draw):
 def pass_back(gan, team, rows, place, draw, dx):
     """Carry the gradient down from the logits, and into dx unless size 0."""
     first, stop = share(rows, team)
-    backward_rows(gan.discriminator, stop - first, place + first, dx[first:stop], Batch(gan, draw))
+    batch = Batch(gan, team, place, rows, draw)
+    backward_rows(gan.discriminator, stop - first, place + first, dx[first:stop], batch)
 
 
 @part

@@ -20,10 +20,11 @@ ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
 
 # Columns of a network's layer table.
-INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS = range(6)
+INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS, END = range(7)
 
 # Columns of its table of blocks: a layer, rows of its weights, the parameters from the first of these to the last (the
-# last block of a layer ends with its bias), and those that the optimiser moves once the block's gradient is there.
+# last block of a layer ends with its bias and scale), and those that the optimiser moves once the block's gradient is
+# there.
 LAYER, FIRST, COUNT, START, STOP, MOVE_START, MOVE_STOP = range(7)
 
 # Parameters of a block: its gradient and moments stay in a core's cache while the block is updated.
@@ -72,8 +73,8 @@ class Network(NamedTuple):
 
     Parameters
     ----------
-    layers : (layers, 6) int64: inputs (labels included), outputs, offsets of weights and bias, activation, and the
-        units of all layers before it, which places its activations in the arena
+    layers : (layers, 7) int64: inputs (labels included), outputs, offsets of weights and bias, activation, the units
+        of all layers before it, which places its activations in the arena, and the offset after its last parameter
     params, grads, mean, square : (n,) float32: parameters, gradients, optimiser moments (momentum's velocity is mean)
     average : (n,) float32, moving average of the parameters, or size 0
     squares : (parts,) float32, squared norms of parts of the gradient where that is clipped, or size 0
@@ -133,21 +134,24 @@ def build_network(
     spectral: bool = False,
     pieces: int = 1,
     joined: bool = False,
+    normed: bool = False,
     classes: int = 0,
 ) -> Network:
     """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
 
     A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these; a joined one hands on
-    what it has read as well, but for the label, one of `classes`.
+    what it has read as well, but for the label, one of `classes`; a normed one has scales after its biases.
     """
-    rows = []
+    rows: list[tuple[int, ...]] = []
     offset = units = 0
     inputs = widths[0]
     for width, activation in zip(widths[1:], activations, strict=True):
         outputs = width * pieces if activation == "maxout" else width
         bias = offset + inputs * outputs
-        rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units))
-        offset = bias + outputs
+        scales = outputs if normed and len(rows) < len(activations) - 1 else 0
+        end = bias + outputs + scales
+        rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units, end))
+        offset = end
         units += outputs
         inputs = width + (inputs - classes if joined else 0)
         classes = 0
@@ -191,15 +195,15 @@ def _spectral(layers: np.ndarray, size: int) -> Spectral:
 
 def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
     """Cut the parameters into blocks, (blocks, 7) int64 for each thread, as many parameters for each as can be."""
-    total = int((layers[:, OUTPUTS] * (layers[:, INPUTS] + 1)).sum())
+    total = int(layers[-1, END])
     most = min(BLOCK, -(-total // (2 * threads)) if threads > 1 else BLOCK)
     blocks = []
-    for layer, (inputs, outputs, weights, bias) in enumerate(layers[:, :4].tolist()):
+    for layer, (inputs, outputs, weights, bias, _, _, end) in enumerate(layers.tolist()):
         height = max(1, most // outputs // GROUP) * GROUP
         for first in range(0, inputs, height):
             count = min(height, inputs - first)
             start, stop = weights + first * outputs, weights + (first + count) * outputs
-            stop = stop if stop < bias else bias + outputs
+            stop = stop if stop < bias else end
             blocks.append((layer, first, count, start, stop, start, stop))
     table = np.array(blocks, np.int64)
     middle = (table[:, START] + table[:, STOP]) / 2
@@ -208,18 +212,17 @@ def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
 
 def whole_layers(layers: np.ndarray) -> np.ndarray:
     """Blocks for a machine that is fastest on much at once: a layer each, and all parameters move after the last."""
-    inputs, outputs, weights, bias = layers[:, :4].T
     table = np.zeros((len(layers), 7), np.int64)
-    table[:, LAYER], table[:, COUNT] = np.arange(len(layers)), inputs
-    table[:, START], table[:, STOP] = weights, bias + outputs
-    table[-1, MOVE_STOP] = bias[-1] + outputs[-1]
+    table[:, LAYER], table[:, COUNT] = np.arange(len(layers)), layers[:, INPUTS]
+    table[:, START], table[:, STOP] = layers[:, WEIGHTS], layers[:, END]
+    table[-1, MOVE_STOP] = layers[-1, END]
     return table
 
 
 def initialise(net: Network, method: str, std: float, random: np.random.Generator) -> None:
     """Draw the weights: `he` (He et al. 2015, eq. 10), `glorot` (Glorot and Bengio 2010, eq. 16) or `normal`.
 
-    Biases are zero. He's variance is ``2 / inputs`` under relu and leaky relu and ``1 / inputs`` otherwise.
+    Biases are zero, scales one. He's variance is ``2 / inputs`` under relu and leaky relu and ``1 / inputs`` otherwise.
     """
     for layer in range(len(net.layers)):
         w, b = weights(net, net.params, layer)
@@ -232,6 +235,7 @@ def initialise(net: Network, method: str, std: float, random: np.random.Generato
             spread = np.sqrt((2 if rectified else 1) / inputs) if method == "he" else std
             w[...] = random.normal(0, spread, w.shape)
         b[...] = 0
+        net.params[net.layers[layer, BIAS] + outputs : net.layers[layer, END]] = 1
     net.average[:] = net.params[: net.average.size]
 
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from fastgan.compiled import part
-from fastgan.forms import hand_down, hand_to_input, hand_up, handed_on, read_rows
+from fastgan.forms import (
+    biases_left,
+    hand_down,
+    hand_to_input,
+    hand_up,
+    handed_on,
+    make_outputs,
+    read_rows,
+)
 from fastgan.networks import (
     ACTIVATION,
     COUNT,
@@ -22,10 +30,8 @@ from fastgan_kernels import (
     activation_curvature,
     add,
     conditional_backward_weights,
-    conditional_forward,
     dense_backward_rows,
     dense_backward_weights,
-    dense_forward,
     dense_tangent,
     first_column,
     grouped_softmax,
@@ -37,18 +43,13 @@ from fastgan_kernels import (
 def forward(net, x, labels, first=0, batch=None):
     """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output.
 
-    The arena's rows from `first` on are written. Without a `forms.Batch`, nothing is dropped.
+    The arena's rows from `first` on are written. Without a `forms.Batch`, it is run as for samples.
     """
     rows = x.shape[0]
     source = x
     for layer in range(len(net.layers)):
-        w, b = applied(net, layer)
-        activation = net.layers[layer, ACTIVATION]
         y = layer_rows(net, net.outputs, layer, rows, first)
-        if layer == 0 and labels.size > 0:
-            conditional_forward(x, labels, w, b, activation, net.slope, y)
-        else:
-            dense_forward(source, w, b, activation, net.slope, y)
+        make_outputs(net, layer, source, labels, first, batch, y)
         source = handed_on(net, layer, source, y, first, batch)
     if net.softmax_group > 0:
         grouped_softmax(source, net.softmax_group)
@@ -136,7 +137,7 @@ def gradient(net, block, x, labels, biased):
     outputs = net.layers[layer, OUTPUTS]
     end = block[START] + block[COUNT] * outputs
     dw = net.grads[block[START] : end].reshape((block[COUNT], outputs))
-    db = net.grads[end : block[STOP]]
+    db = biases_left(net, layer, net.grads[end : block[STOP]])
     dz = layer_rows(net, net.deltas, layer, rows)
     if biased < rows:
         dense_backward_weights(x[:biased], dz[:biased], dw[:0], db, first)

@@ -124,7 +124,8 @@ def penalise(gan, half, rows, draw, stream, statistics):
 
     The team shares the rows, and meets when all are there.
     """
-    net, penalty, batch = gan.discriminator, gan.penalty, Batch(gan, draw)
+    net, penalty = gan.discriminator, gan.penalty
+    batch = Batch(gan, gan.team, half.place * rows, rows, draw)
     first, stop = share(rows, gan.team)
     count, x = stop - first, gan.real[half.start * rows :]
     own, points = half.place * rows + first, half.points * rows + first

@@ -13,10 +13,12 @@ from fastgan.errors import UserError, nearest
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
+NORMS = ("none", "batch", "layer")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
+_NORM = "of the sums in the {}'s hidden layers: over the rows of a batch, or the columns of a row"
 _CONCAT = "each hidden layer of the {} hands on, beside its outputs, what it has read"
 _DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
 
@@ -63,6 +65,8 @@ class Settings:
         "model", "leaky_relu", "of the discriminator's hidden layers", choices=HIDDEN_ACTIVATIONS
     )
     maxout_pieces: int = knob("model", 5, "sums of which a unit of maxout is the highest", least=2)
+    generator_norm: str = knob("model", "none", _NORM.format("generator"), choices=NORMS)
+    discriminator_norm: str = knob("model", "none", _NORM.format("discriminator"), choices=NORMS)
     generator_concat: bool = knob("model", False, _CONCAT.format("generator"))
     discriminator_concat: bool = knob("model", False, _CONCAT.format("discriminator"))
     generator_dropout: float = knob("model", 0.0, _DROPOUT.format("generator"), least=0.0, most=0.99)
@@ -201,6 +205,13 @@ class Settings:
                 f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
                 "side; give gradient_penalty = 'wgan-gp' or set it to false"
             )
+        if self.discriminator_norm != "none":
+            for name, off in (("gradient_penalty", "none"), ("spectral_norm", False)):
+                if getattr(self, name) != off:
+                    raise UserError(
+                        f"{name} is {getattr(self, name)!r} but discriminator_norm is {self.discriminator_norm!r}, "
+                        "and the two do not go together; set one of them back"
+                    )
         if self.loss == "relativistic" and self.update != "joint":
             raise UserError(
                 "loss is 'relativistic', which pairs real and fake rows, but update is 'separate'; set update = 'joint'"
@@ -273,6 +284,12 @@ class Settings:
             other = f"{player}_dropout is {dropout}" if dropout else f"{player}_activation is 'maxout'"
             raise UserError(
                 f"{player}_concat is true but {other}, and layers have one of the two; set one of them back"
+            )
+        norm = getattr(self, f"{player}_norm")
+        if norm != "none" and activation == "maxout":
+            raise UserError(
+                f"{player}_norm is {norm!r} but {player}_activation is 'maxout', whose sums are not normalised; "
+                "set one of them back"
             )
 
 

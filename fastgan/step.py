@@ -190,8 +190,9 @@ def train_generator(gan, statistics):
 def generator_update(gan, streams):
     """Update the generator on the full batch that was judged, and made of these random numbers."""
     g = gan.generator
-    first, stop = share_rows(gan, len(gan.latent))
-    backward_rows(g, stop - first, first, gan.latent[:0], Batch(gan, streams))
+    rows = len(gan.latent)
+    first, stop = share_rows(gan, rows)
+    backward_rows(g, stop - first, first, gan.latent[:0], Batch(gan, gan.team, 0, rows, streams))
     meet(gan.team)
     learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.team, gan.clock)
     meet(gan.team)

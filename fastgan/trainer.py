@@ -16,6 +16,7 @@ from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.errors import UserError
+from fastgan.forms import running_moments
 from fastgan.generator import Generator
 from fastgan.own_loop import check_part, check_schedules
 from fastgan.settings import Settings
@@ -74,8 +75,9 @@ class Trainer:
         self.backend: Backend = choose_backend(settings.backend, settings.threads, settings.captured)
         g = self._gan.generator
         sampled = g.average if g.average.size else g.params
-        self._generator = Generator(settings, dataset.spec, self.n_classes, sampled)
-        self._newest = Generator(settings, dataset.spec, self.n_classes, g.params)
+        running = running_moments(g)
+        self._generator = Generator(settings, dataset.spec, self.n_classes, sampled, running)
+        self._newest = Generator(settings, dataset.spec, self.n_classes, g.params, running)
         self._partners = self._handed_out = False
         self.stopped = False
         self._history: list[np.ndarray] = []

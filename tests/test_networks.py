@@ -18,6 +18,7 @@ from fastgan.networks import (
     weights,
 )
 from fastgan.passes import backward, forward
+from fastgan.team import alone
 from fastgan.updates import update
 from fastgan_kernels import key_of
 
@@ -40,7 +41,7 @@ RULE = Optimiser(
 NO_LABELS = np.zeros(0, np.int64)
 ROWS = 5
 
-BATCH = Batch(SimpleNamespace(key=key_of(5), clock=np.array([3])), 1)
+BATCH = Batch(SimpleNamespace(key=key_of(5), clock=np.array([3])), alone(), 0, ROWS, 1)
 
 NETWORKS = {
     "one layer": ([3, 2], ["linear"], 0, 0),
@@ -51,6 +52,16 @@ NETWORKS = {
     "dropout": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(dropout=0.5)),
     "dropout, labels": ([3 + 4, 9, 6], ["sigmoid", "linear"], 4, 2, dict(dropout=0.25)),
     "maxout": ([3, 7, 6, 2], ["maxout", "maxout", "linear"], 0, 0, dict(pieces=3)),
+    "batch norm": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(norm="batch")),
+    "layer norm": ([3, 7, 6, 2], ["sigmoid", "leaky_relu", "linear"], 0, 0, dict(norm="layer")),
+    "batch norm, joined, labels": (
+        [3 + 4, 9, 5, 6],
+        ["tanh", "relu", "linear"],
+        4,
+        2,
+        dict(norm="batch", joined=True),
+    ),
+    "layer norm, dropout": ([3, 7, 6, 2], ["tanh", "relu", "linear"], 0, 0, dict(norm="layer", dropout=0.25)),
     "joined": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(joined=True)),
     "joined, labels": ([3 + 4, 9, 5, 6], ["sigmoid", "relu", "linear"], 4, 2, dict(joined=True)),
     "maxout, labels, dropout": ([3 + 4, 9, 6], ["maxout", "linear"], 4, 2, dict(pieces=2, dropout=0.25)),
@@ -67,6 +78,7 @@ def float64_network(widths, activations, group, classes, form):
         softmax_group=group,
         pieces=form.get("pieces", 1),
         joined=form.get("joined", False),
+        normed="norm" in form,
         classes=classes,
     )
     net = with_form(net, masks=7, **form)
@@ -74,6 +86,13 @@ def float64_network(widths, activations, group, classes, form):
     if net.form is not None:
         arenas = {name: getattr(net.form, name).astype(float) for name in ("fed", "dfed")}
         net = net._replace(form=net.form._replace(**arenas))
+        if net.form.norm is not None:
+            doubled = {
+                name: array.astype(float)
+                for name, array in net.form.norm._asdict().items()
+                if name != "of_batch"
+            }
+            net = net._replace(form=net.form._replace(norm=net.form.norm._replace(**doubled)))
     doubled = {name: getattr(net, name).astype(float) for name in ("params", "grads", "outputs", "deltas")}
     return net._replace(**doubled)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fastgan.batches import generate, real_batch
-from fastgan.forms import MOST_LAYERS
+from fastgan.forms import MOST_LAYERS, running_moments
 from fastgan.networks import weights
+from fastgan.norms import EPSILON, MOMENTUM, columns_of, scale_of
 from fastgan.penalties import draw_of
 from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan_kernels import add_noise, dropout, uniform
@@ -32,10 +33,17 @@ class Player:
 
     def __init__(self, gan, net, activation, last, classes=0, group=0):
         self.gan, self.form = gan, net.form
-        self.tensors = []
+        self.layers, self.running = [], []
+        moments = running_moments(net)
         for layer in range(len(net.layers)):
-            for each in weights(net, net.params, layer):
-                self.tensors.append(torch.tensor(each.astype(float), requires_grad=True))
+            arrays = [*weights(net, net.params, layer)]
+            if net.form is not None and net.form.norm is not None and layer < len(net.layers) - 1:
+                arrays.append(scale_of(net, net.params, layer))
+            self.layers.append([torch.tensor(each.astype(float), requires_grad=True) for each in arrays])
+            if moments is not None:
+                columns = slice(*columns_of(net, layer))
+                self.running.append([torch.tensor(each[columns].astype(float)) for each in moments])
+        self.tensors = [each for layer in self.layers for each in layer]
         self.activation, self.last, self.classes, self.group = activation, last, classes, group
         self.vectors = []
         if net.spectral is not None:
@@ -46,11 +54,17 @@ class Player:
 
     def weight(self, layer):
         """Weights as the network applies them: over u^T W v with u and v held still."""
-        w = self.tensors[2 * layer]
+        w = self.layers[layer][0]
         if not self.vectors:
             return w
         u, v = self.vectors[layer]
         return w / (u @ w @ v)
+
+    def normed(self, layer, y, bias, scale, *, training):
+        """PyTorch's own normalisation, by the batch or by the running moments, or of each row."""
+        if self.running:
+            return functional.batch_norm(y, *self.running[layer], scale, bias, training, MOMENTUM, EPSILON)
+        return functional.layer_norm(y, y.shape[1:], scale, bias, EPSILON)
 
     def handed_on(self, layer, x, y, first, draw):
         """What fastgan's form makes of a layer's outputs; its dropout keeps what the op keeps of ones."""
@@ -69,10 +83,11 @@ class Player:
 
     def __call__(self, x, labels=None, first=0, draw=None):
         label = functional.one_hot(labels, self.classes) if self.classes else x[:, :0]
-        count = len(self.tensors) // 2
+        count = len(self.layers)
         for layer in range(count):
             read = torch.cat([x, label], dim=1) if layer == 0 else x
-            y = read @ self.weight(layer) + self.tensors[2 * layer + 1]
+            y, (_, bias, *scale) = read @ self.weight(layer), self.layers[layer]
+            y = self.normed(layer, y, bias, *scale, training=draw is not None) if scale else y + bias
             if layer < count - 1:
                 y = HIDDEN.get(self.activation, torch.nn.Identity())(y)
                 y = self.handed_on(layer, x, y, first, draw)
@@ -134,7 +149,11 @@ class Twin:
 
     def fake(self, rows, streams):
         gan = self.trainer.gan
+        moments = running_moments(gan.generator)
+        before = None if moments is None else moments.copy()
         generate(gan, rows, streams)
+        if moments is not None:  # which our own step has yet to move
+            moments[...] = before
         labels = torch.tensor(gan.latent_labels[:rows].copy())
         fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels, 0, streams)
         return fake.reshape(rows // gan.pack, -1), labels
@@ -194,7 +213,10 @@ class Twin:
 
     def pairs(self, winners, losers):
         """The loss of winners that should be judged above losers (rows, labels, place, draw); both have classes."""
-        above, below = (self.d(x, None, place * len(x), draw) for x, _, place, draw in (winners, losers))
+        looks = {}
+        for x, _, place, draw in sorted((winners, losers), key=lambda each: each[2]):
+            looks[place] = self.d(x, None, place * len(x), draw)
+        above, below = looks[winners[2]], looks[losers[2]]
         value = functional.softplus(below[:, 0] - above[:, 0]).mean()
         classes = [
             functional.cross_entropy(logits[:, 1:], labels) if logits.shape[1] > 1 else torch.zeros(())

@@ -75,6 +75,8 @@ CHANGES = {
     "deep": dict(generator=[3, 2], discriminator=[]),
     "dropout": dict(generator_dropout=0.3, discriminator_dropout=0.5, gradient_penalty="r1"),
     "concat": dict(generator_concat=True, discriminator_concat=True, gradient_penalty="r1"),
+    "batch norm": dict(generator_norm="batch", discriminator_norm="batch", optimiser="sgd", update="joint"),
+    "layer norm": dict(generator_norm="layer", discriminator_norm="layer", optimiser="sgd"),
     "maxout": dict(generator_activation="maxout", discriminator_activation="maxout", gradient_penalty="r1"),
 }
 
