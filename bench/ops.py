@@ -118,6 +118,9 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "ring": lambda: normal(100, 3),
         "slots": lambda: 100,
         "vocabulary": lambda: VOCABULARY,
+        "left": lambda: normal(rows, inputs),
+        "right": lambda: normal(rows, outputs),
+        "joined": lambda: normal(rows, outputs),
     }
     if name in ("integers", "shuffled_rows", "gather_labels", "slot_rows"):
         known["out"] = lambda: np.zeros(rows, np.int64)
@@ -125,6 +128,8 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         known["mean"] = lambda: np.zeros(outputs, np.float32)
     if name in ("batch_norm_backward", "layer_norm_backward"):
         known["scale"] = lambda: np.ones(outputs, np.float32)
+    if name == "join_columns":
+        known["out"] = lambda: normal(rows, inputs + outputs)
     if name == "dropout":
         known["rate"] = lambda: 0.5
     if name.startswith("maxout"):

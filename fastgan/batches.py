@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastgan.compiled import part
+from fastgan.forms import Batch
 from fastgan.networks import last_output
 from fastgan.passes import forward
 from fastgan.state import LABELS, LATENT, ROWS, STREAMS
@@ -108,5 +109,5 @@ def generate(gan, rows, streams):
         integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
     g = gan.generator
     first, stop = share_rows(gan, rows)
-    forward(g, latent[first:stop], labels[first:stop], first)
+    forward(g, latent[first:stop], labels[first:stop], first, Batch(gan, streams))
     return last_output(g, rows), labels

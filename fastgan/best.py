@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgan.errors import UserError
+from fastgan.json_rows import Row, figure
 from fastgan.looks import EVERY, Looks, affordable
 from fastgan.quality import check_metric
-from fastgan.rows import Row, figure
 from fastgan.settings import is_integer
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Best(Looks):
         return load(self.file)
 
     def prepare(self, trainer: Trainer) -> None:
-        from fastgan.evaluation import draw_labels
+        from fastgan.evaluation.rows import draw_labels
 
         dataset, metric = trainer.dataset, check_metric(self.metric, trainer.dataset)
         self._count = min(affordable(dataset.spec, metric.rows), len(dataset))

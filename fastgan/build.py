@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
+from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
 from fastgan.networks import (
     OPTIMISERS,
     Network,
@@ -17,10 +18,10 @@ from fastgan.networks import (
 )
 from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import Settings
-from fastgan.state import STATISTICS, Gan, Role, Roles
+from fastgan.state import STATISTICS, Gan, Noise, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
-from fastgan_kernels import ACTIVATIONS, ROLES, SIGMOID, TANH, key_of
+from fastgan_kernels import ROLES, key_of
 
 # Keeps the generator of initial weights apart from other uses of the same seed.
 _INITIAL_WEIGHTS = 0x1417
@@ -66,14 +67,21 @@ def build_generator(
 ) -> Network:
     """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
     last = output_activation(settings, spec)
-    hidden = list(settings.generator)
-    return build_network(
+    hidden, activation = list(settings.generator), settings.generator_activation
+    pieces, joined = pieces_of(settings, activation), settings.generator_concat
+    net = build_network(
         [settings.latent_dim + n_classes, *hidden, spec.network_width],
-        [settings.generator_activation] * len(hidden) + ["linear" if last == "softmax" else last],
+        [activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
         softmax_group=spec.vocabulary,
+        pieces=pieces,
+        joined=joined,
+        classes=n_classes,
+    )
+    return with_form(
+        net, dropout=settings.generator_dropout, masks=GENERATOR_MASKS, pieces=pieces, joined=joined
     )
 
 
@@ -81,26 +89,37 @@ def build_discriminator(
     settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
 ) -> Network:
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
-    hidden = list(settings.discriminator)
-    return build_network(
+    hidden, activation = list(settings.discriminator), settings.discriminator_activation
+    pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
+    net = build_network(
         [spec.network_width * settings.packing, *hidden, 1 + n_classes],
-        [settings.discriminator_activation] * len(hidden) + ["linear"],
+        [activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
         optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
         spectral=settings.spectral_norm,
+        pieces=pieces,
+        joined=joined,
+    )
+    return with_form(
+        net, dropout=settings.discriminator_dropout, masks=DISCRIMINATOR_MASKS, pieces=pieces, joined=joined
     )
 
 
 def is_smooth(settings: Settings) -> bool:
     """Whether the discriminator's activations have a second derivative."""
-    return ACTIVATIONS[settings.discriminator_activation] in (TANH, SIGMOID)
+    return settings.discriminator_activation in ("tanh", "sigmoid")
+
+
+def pieces_of(settings: Settings, activation: str) -> int:
+    """Sums for each output of a hidden layer."""
+    return settings.maxout_pieces if activation == "maxout" else 1
 
 
 def start_spectral(net: Network, random: np.random.Generator) -> None:
     """Draw the vectors of the power iteration, and bring them near to the largest singular values; nothing without."""
-    if net.spectral.scaled.size:
+    if net.spectral is not None:
         net.spectral.left[:] = random.normal(size=net.spectral.left.shape)
         for _ in range(SPECTRAL_ITERATIONS):
             normalise(net, alone(), True)
@@ -116,8 +135,10 @@ def roles_of(loss: str, label_smoothing: float) -> Roles:
     return Roles(real._replace(target=real.target * (1 - label_smoothing)), fake, generator)
 
 
-def penalty_of(settings: Settings) -> Penalty:
+def penalty_of(settings: Settings) -> Penalty | None:
     """Constants of the gradient penalty: WGAN-GP's is lambda (|g| - 1)^2, R1's and R2's gamma / 2 |g|^2."""
+    if settings.gradient_penalty == "none":
+        return None
     mixed = settings.gradient_penalty == "wgan-gp"
     return Penalty(
         centre=float(mixed),
@@ -127,6 +148,13 @@ def penalty_of(settings: Settings) -> Penalty:
         mixed=mixed,
         smooth=is_smooth(settings),
     )
+
+
+def noise_of(settings: Settings, steps_per_epoch: int) -> Noise | None:
+    """Constants of the instance noise, if there is to be any."""
+    if not settings.instance_noise:
+        return None
+    return Noise(settings.instance_noise, settings.instance_noise_epochs * steps_per_epoch)
 
 
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
@@ -177,13 +205,12 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         vocabulary=spec.vocabulary,
         real_rows=real_rows,
         pack=settings.packing,
-        noise=settings.instance_noise,
-        noise_steps=settings.instance_noise_epochs * steps_per_epoch,
+        noise=noise_of(settings, steps_per_epoch),
         slots=0,
         n_critic=settings.n_critic,
         n_generator=settings.n_generator,
         joint=joint,
-        paired=settings.loss == "relativistic",
+        paired=True if settings.loss == "relativistic" else None,
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgan.rows import Row, append_row, figure, read_rows, write_rows
+from fastgan.json_rows import Row, append_row, figure, read_rows, write_rows
 
 if TYPE_CHECKING:
     from fastgan.progress import Progress
@@ -121,7 +121,7 @@ class Metrics(Callback):
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """Rows of a ``metrics.jsonl``; see `fastgan.rows.read_rows`."""
+    """Rows of a ``metrics.jsonl``; see `fastgan.json_rows.read_rows`."""
     from fastgan.state import STATISTICS
 
     return read_rows(path, {"step", *STATISTICS})

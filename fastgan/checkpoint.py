@@ -71,9 +71,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             )
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
-    discriminator = trainer.gan.discriminator
-    if discriminator.spectral.scaled.size:
-        normalise(discriminator, alone(), False)
+    normalise(trainer.gan.discriminator, alone(), False)
 
 
 def _buffers(trainer: Trainer) -> Tensors:
@@ -83,7 +81,8 @@ def _buffers(trainer: Trainer) -> Tensors:
     for player in _PLAYERS:
         net: Network = getattr(gan, player)
         buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
-        buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
+        if net.spectral is not None:
+            buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
     return {name: buffer for name, buffer in buffers.items() if buffer.size}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastgan.networks import (
     build_network,
     initialise,
     last_delta,
+    layer_rows,
 )
 from fastgan.passes import backward, forward
 from fastgan.updates import update
@@ -29,20 +31,33 @@ NO_LABELS = np.empty(0, np.int64)
 
 
 class Classifier(NamedTuple):
-    """A dense network width-256-classes with ReLU; `predict` is all it is for."""
+    """A dense network width-256-classes with ReLU, which judges rows (n, width) in data units."""
 
     net: Network
     spec: DataSpec
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Return the likeliest class (n,) int64 of each row (n, width) in data units."""
-        starts = range(0, len(rows), self.net.max_rows)
-        batches = (self.spec.to_network_units(rows[start : start + self.net.max_rows]) for start in starts)
-        return np.concatenate([forward(self.net, x, NO_LABELS).argmax(axis=1) for x in batches])
+        """Return the likeliest class (n,) int64 of each row."""
+        return np.concatenate([self._logits(batch).argmax(axis=1) for batch in self._batches(rows)])
+
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the hidden layer makes of each row, (n, 256) float32."""
+        hidden = []
+        for batch in self._batches(rows):
+            self._logits(batch)
+            hidden.append(layer_rows(self.net, self.net.outputs, 0, len(batch)).copy())
+        return np.concatenate(hidden)
 
     def accuracy(self, rows: np.ndarray, labels: np.ndarray) -> float:
         """Share of rows whose predicted class is their label."""
         return float((self.predict(rows) == labels).mean())
+
+    def _batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        size = self.net.max_rows
+        return (rows[start : start + size] for start in range(0, len(rows), size))
+
+    def _logits(self, rows: np.ndarray) -> np.ndarray:
+        return forward(self.net, self.spec.to_network_units(rows), NO_LABELS)
 
 
 def train_classifier(rows: np.ndarray, labels: np.ndarray, spec: DataSpec, seed: int = 0) -> Classifier:

@@ -162,17 +162,29 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     best: BestOfRun = False,
 ) -> None:
-    """Measure a run's samples, beside real rows."""
+    """Measure a run's samples beside real rows, and draw them."""
+    from rich.console import Console
+
     from fastgan.data import load_test_split
-    from fastgan.evaluation import evaluate, format_report
+    from fastgan.evaluation import draw_evaluation, evaluate, format_report, left_out
+    from fastgan.folder import EVALUATION, unharmed
     from fastgan.run import load_data, load_run
 
     recipe = load_run(run)
     generator = _load_generator(run, best)
     dataset = load_data(recipe)
     test = load_test_split(recipe.data.source, recipe.data.path)
-    result = evaluate(generator.sample_classes, dataset, test)
-    typer.echo(json.dumps(result, indent=2) if as_json else format_report(result))
+    with Console(stderr=True).status("measuring (up to a minute) ..."):  # on a terminal alone
+        result = evaluate(generator.sample_classes, dataset, test)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        typer.echo(format_report(result))
+        with unharmed(run / EVALUATION):
+            draw_evaluation(generator.sample_classes, dataset, run / EVALUATION, test)
+            typer.echo(f"\npicture: {run / EVALUATION}")
+    if left_out():
+        typer.echo(left_out(), err=True)
 
 
 @app.command()

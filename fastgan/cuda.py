@@ -27,7 +27,7 @@ MOST_OF_FREE = 0.8
 
 LESS = "lower batch_size, give narrower layers, or free the card"
 
-HOST = frozenset(("layers", "blocks", "meetings"))
+HOST = frozenset(("layers", "blocks", "places", "meetings"))
 """Tables that lay out a network, which the host reads while it launches, and the place where threads meet."""
 
 
@@ -232,7 +232,7 @@ def free_bytes() -> int:
 def check_room(host: Gan) -> None:
     """Raise `UserError` where a GAN is larger than the device's free memory."""
     players = (host.generator, host.discriminator)
-    buffers = (host, *players, *(player.spectral for player in players))
+    buffers = (host, *players, *(part or () for player in players for part in (player.spectral, player.form)))
     needed = sum(each.nbytes for values in buffers for each in values if isinstance(each, np.ndarray))
     free = free_bytes()
     if needed > MOST_OF_FREE * free:

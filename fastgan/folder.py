@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastgan.trainer import Trainer
 
 RECIPE, METRICS, SAMPLES, CURVES = "recipe.toml", "metrics.jsonl", "samples", "losses.png"
+EVALUATION = "evaluation.png"
 CHECKPOINT, GENERATOR = "checkpoint.safetensors", "generator.safetensors"
 MONITOR, BEST, BEST_COURSE = "monitor.jsonl", "best.safetensors", "best.jsonl"
 
@@ -78,7 +79,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
-    names = (RECIPE, METRICS, CURVES, CHECKPOINT, GENERATOR, MONITOR, BEST, BEST_COURSE)
+    names = (RECIPE, METRICS, CURVES, EVALUATION, CHECKPOINT, GENERATOR, MONITOR, BEST, BEST_COURSE)
     written = [f".{name}.[0-9]*" for name in names]
     for pattern in (*written, f"{SAMPLES}/.*.png.[0-9]*"):
         for path in folder.glob(pattern):
@@ -105,7 +106,7 @@ class Writer:
         epoch = trainer.step / trainer.steps_per_epoch
         name = f"epoch-{int(epoch):04d}" if epoch == int(epoch) else f"step-{trainer.step:07d}"
         path = self.folder / SAMPLES / f"{name}.png"
-        with _unharmed(path):
+        with unharmed(path):
             self._draw_samples(trainer, path)
 
     def _draw_samples(self, trainer: Trainer, path: Path) -> None:
@@ -127,13 +128,13 @@ class Writer:
         rows = read_metrics(self.folder / METRICS)
         if rows:
             history = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-            with _unharmed(self.folder / CURVES):
+            with unharmed(self.folder / CURVES):
                 curves(history, self.folder / CURVES, self.recipe.gan.loss)
 
 
 @contextlib.contextmanager
-def _unharmed(path: Path) -> Iterator[None]:
-    """Let no picture that cannot be drawn cost a training: one line of warning, and on."""
+def unharmed(path: Path) -> Iterator[None]:
+    """Let no picture that cannot be drawn cost what was done before: one line of warning, and on."""
     try:
         yield
     except Exception as error:

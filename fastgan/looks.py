@@ -12,7 +12,7 @@ from fastgan.backends import blas_threads
 from fastgan.callbacks import Callback
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
-from fastgan.rows import Row, append_row, read_rows, write_rows
+from fastgan.json_rows import Row, append_row, read_rows, write_rows
 from fastgan.settings import is_integer
 
 if TYPE_CHECKING:

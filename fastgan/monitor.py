@@ -10,8 +10,8 @@ import numpy as np
 
 from fastgan import verdicts
 from fastgan.data.dataset import DataSpec
+from fastgan.json_rows import Row, figure
 from fastgan.looks import EVERY, Looks, affordable
-from fastgan.rows import Row, figure
 from fastgan.stats import WINDOW, unique_share
 
 if TYPE_CHECKING:
@@ -114,14 +114,13 @@ def outputs(discriminator: Network, rows: np.ndarray) -> np.ndarray:
     Of packs, where D judges several rows together. The pass has an arena of its own; that of the training stays as it
     is.
     """
-    from fastgan.networks import INPUTS, OUTPUTS, aligned
+    from fastgan.forms import with_rows
+    from fastgan.networks import INPUTS
     from fastgan.passes import forward
 
     pack = int(discriminator.layers[0, INPUTS]) // rows.shape[1]
     rows = rows[: len(rows) // pack * pack].reshape(len(rows) // pack, -1)
-    units = int(discriminator.layers[:, OUTPUTS].sum())
-    own = discriminator._replace(outputs=aligned(len(rows) * units), max_rows=len(rows))
-    return forward(own, rows, np.zeros(0, np.int64))[:, 0].astype(np.float64)
+    return forward(with_rows(discriminator, len(rows)), rows, np.zeros(0, np.int64))[:, 0].astype(np.float64)
 
 
 def mean_score(values: np.ndarray, loss: str) -> float:

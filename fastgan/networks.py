@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fastgan.choice import where
 from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
-from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, RELU
+from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
+
+if TYPE_CHECKING:
+    from fastgan.forms import Form
 
 ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
@@ -46,7 +50,7 @@ class Optimiser(NamedTuple):
 
 
 class Spectral(NamedTuple):
-    """What spectral normalisation keeps; all of size 0 without it.
+    """What spectral normalisation keeps.
 
     Parameters
     ----------
@@ -76,6 +80,7 @@ class Network(NamedTuple):
     outputs, deltas : (max_rows * units,) float32: each layer's outputs, and the loss's gradient there
     curvature : the same size, or 0: what a penalty on a smooth network's slope adds to the deltas
     blocks : (blocks, 7) int64: the parameters that one thread updates, as all do in the network of a single thread
+    at_once : whether a block's parameters can move before the gradients of others are there
     rate : (1,) float32, learning rate of the newest update
     updates : (1,) int64, updates made
     slope : of leaky ReLU below zero
@@ -89,13 +94,15 @@ class Network(NamedTuple):
     square: np.ndarray
     average: np.ndarray
     squares: np.ndarray
-    spectral: Spectral
+    spectral: Spectral | None
+    form: Form | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
     blocks: np.ndarray
     rate: np.ndarray
     updates: np.ndarray
+    at_once: bool
     max_rows: int
     slope: float
     softmax_group: int
@@ -124,15 +131,26 @@ def build_network(
     softmax_group: int = 0,
     curved: bool = False,
     spectral: bool = False,
+    pieces: int = 1,
+    joined: bool = False,
+    classes: int = 0,
 ) -> Network:
-    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs."""
+    """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
+
+    A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these; a joined one hands on
+    what it has read as well, but for the label, one of `classes`.
+    """
     rows = []
     offset = units = 0
-    for inputs, outputs, activation in zip(widths[:-1], widths[1:], activations, strict=True):
+    inputs = widths[0]
+    for width, activation in zip(widths[1:], activations, strict=True):
+        outputs = width * pieces if activation == "maxout" else width
         bias = offset + inputs * outputs
-        rows.append((inputs, outputs, offset, bias, ACTIVATIONS[activation], units))
+        rows.append((inputs, outputs, offset, bias, ACTIVATIONS.get(activation, LINEAR), units))
         offset = bias + outputs
         units += outputs
+        inputs = width + (inputs - classes if joined else 0)
+        classes = 0
     params = aligned(offset)
     layers = np.array(rows, np.int64)
     return Network(
@@ -143,13 +161,15 @@ def build_network(
         square=aligned(offset),
         average=aligned(offset if optimiser.average_decay > 0 else 0),
         squares=np.zeros(-(-offset // BLOCK) if optimiser.clip_norm > 0 else 0, np.float32),
-        spectral=_spectral(layers, offset if spectral else 0),
+        spectral=_spectral(layers, offset) if spectral else None,
+        form=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),
         blocks=share_out(layers, 1)[0],
         rate=np.zeros(1, np.float32),
         updates=np.zeros(1, np.int64),
+        at_once=not spectral and optimiser.clip_norm == 0,
         max_rows=max_rows,
         slope=slope,
         softmax_group=softmax_group,
@@ -158,13 +178,13 @@ def build_network(
 
 
 def _spectral(layers: np.ndarray, size: int) -> Spectral:
-    """Room for the spectral normalisation of layers with `size` parameters, or for none."""
-    inputs, outputs = layers[:, :2].sum(axis=0).tolist() if size else (0, 0)
+    """Room for the spectral normalisation of layers with `size` parameters."""
+    inputs, outputs = layers[:, :2].sum(axis=0).tolist()
     return Spectral(
         scaled=aligned(size),
         left=aligned(inputs),
         right=aligned(outputs),
-        inverse=np.zeros(len(layers) if size else 0, np.float32),
+        inverse=np.zeros(len(layers), np.float32),
         sums=aligned(inputs),
     )
 
@@ -223,12 +243,14 @@ def weights(net, vector, layer):
     return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
 
 
-@part
+def _parameters(net, layer):
+    return weights(net, net.params, layer)
+
+
+@where("spectral", without=_parameters)
 def applied(net, layer):
     """Views of the weights and bias that a layer applies: its parameters, normalised if they are to be."""
-    if net.spectral.scaled.size > 0:
-        return weights(net, net.spectral.scaled, layer)
-    return weights(net, net.params, layer)
+    return weights(net, net.spectral.scaled, layer)
 
 
 @part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastgan.compiled import part
+from fastgan.forms import hand_down, hand_to_input, hand_up, handed_on, read_rows
 from fastgan.networks import (
     ACTIVATION,
     COUNT,
@@ -33,10 +34,10 @@ from fastgan_kernels import (
 
 
 @part
-def forward(net, x, labels, first=0):
+def forward(net, x, labels, first=0, batch=None):
     """Run the network on x (rows, inputs), conditional on labels (rows,) unless size 0; a view of its output.
 
-    The arena's rows from `first` on are written.
+    The arena's rows from `first` on are written. Without a `forms.Batch`, nothing is dropped.
     """
     rows = x.shape[0]
     source = x
@@ -48,34 +49,34 @@ def forward(net, x, labels, first=0):
             conditional_forward(x, labels, w, b, activation, net.slope, y)
         else:
             dense_forward(source, w, b, activation, net.slope, y)
-        source = y
+        source = handed_on(net, layer, source, y, first, batch)
     if net.softmax_group > 0:
         grouped_softmax(source, net.softmax_group)
     return source
 
 
 @part
-def backward(net, x, labels, learn, dx):
+def backward(net, x, labels, learn, dx, batch=None):
     """Gradients from the output's delta down: of the parameters if `learn`, of x into `dx` unless that is size 0."""
-    backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx)
+    backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx, batch)
     if learn:
         for block in net.blocks:
             gradient(net, block, x, labels, len(x))
 
 
 @part
-def backward_rows(net, rows, first, dx):
+def backward_rows(net, rows, first, dx, batch):
     """Carry the output's delta of some rows down through the layers, and into dx (rows, inputs) unless size 0."""
     last = len(net.layers) - 1
     y, dz = layer_rows(net, net.outputs, last, rows, first), last_delta(net, rows, first)
     if net.softmax_group > 0:
         grouped_softmax_backward(y, dz, net.softmax_group)
     activation_backward(y, dz, net.layers[last, ACTIVATION], net.slope)
-    carry_down(net, rows, first, first, dx)
+    carry_down(net, rows, first, first, dx, batch)
 
 
 @part
-def carry_down(net, rows, points, deltas, dx):
+def carry_down(net, rows, points, deltas, dx, batch):
     """Carry deltas below the last activation down, by the outputs of the rows from `points` on, and into dx.
 
     The deltas of all layers are those of the arena's rows from `deltas` on.
@@ -84,17 +85,15 @@ def carry_down(net, rows, points, deltas, dx):
     dz = last_delta(net, rows, deltas)
     for layer in range(last, 0, -1):
         w, _ = applied(net, layer)
-        below = layer_rows(net, net.outputs, layer - 1, rows, points)
-        dbelow = layer_rows(net, net.deltas, layer - 1, rows, deltas)
-        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
-        dz = dbelow
+        dz = hand_down(net, layer - 1, dz, w, points, deltas, batch)
     if dx.size > 0:
         w, _ = applied(net, 0)
         dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
+        hand_to_input(net, deltas, dx)
 
 
 @part
-def carry_up(net, x, points, tangents):
+def carry_up(net, x, points, tangents, batch):
     """Carry the tangents x (rows, inputs) up to the last hidden layer, past the outputs of the rows from `points` on.
 
     Those of all layers are written to the arena's rows from `tangents` on, where the deltas are the slope's.
@@ -112,22 +111,19 @@ def carry_up(net, x, points, tangents):
             activation_backward(y, dy, activation, net.slope)
         else:
             dense_tangent(dx, w, y, activation, net.slope, dy)
-        dx = dy
+        dx = hand_up(net, layer, dx, dy, points, tangents, batch)
 
 
 @part
-def carry_curvature(net, rows, points):
+def carry_curvature(net, rows, points, batch):
     """Carry the curvature of all layers down; it becomes the deltas of the rows from `points` on."""
     last = len(net.layers) - 1
     dz = last_delta(net, rows, points)
     first_column(dz, 0.0)
     for layer in range(last, 0, -1):
         w, _ = applied(net, layer)
-        below = layer_rows(net, net.outputs, layer - 1, rows, points)
-        dbelow = layer_rows(net, net.deltas, layer - 1, rows, points)
-        dense_backward_rows(dz, w, below, net.layers[layer - 1, ACTIVATION], net.slope, dbelow)
-        add(layer_rows(net, net.curvature, layer - 1, rows, points), dbelow)
-        dz = dbelow
+        dz = hand_down(net, layer - 1, dz, w, points, points, batch)
+        add(layer_rows(net, net.curvature, layer - 1, rows, points), dz)
 
 
 @part
@@ -146,7 +142,7 @@ def gradient(net, block, x, labels, biased):
         dense_backward_weights(x[:biased], dz[:biased], dw[:0], db, first)
         db = db[:0]
     if layer > 0:
-        dense_backward_weights(layer_rows(net, net.outputs, layer - 1, rows), dz, dw, db, first)
+        dense_backward_weights(read_rows(net, layer - 1, rows), dz, dw, db, first)
     elif labels.size > 0:
         conditional_backward_weights(x, labels, dz, dw, db, first)
     else:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fastgan.choice import only_with
 from fastgan.compiled import part
+from fastgan.forms import Batch
 from fastgan.networks import last_delta
 from fastgan.passes import carry_curvature, carry_down, carry_up, forward
 from fastgan.team import meet, share
@@ -102,12 +104,18 @@ def _unpenalised(others: dict[int, Half], start: int, place: int, plain: int) ->
 
 
 @part
-def penalise(gan, half, rows, stream, statistics):
-    """The penalty of a half of `rows` rows, which have been judged; writes its (2,) statistics.
+def draw_of(half, streams):
+    """Which of a step's random numbers the rows of a half have, where others would be wrong for the other half."""
+    return streams + min(half.start + half.place, 1)
+
+
+@only_with("penalty")
+def penalise(gan, half, rows, draw, stream, statistics):
+    """The penalty of a half of `rows` rows, which have been judged by `draw`; writes its (2,) statistics.
 
     The team shares the rows, and meets when all are there.
     """
-    net, penalty = gan.discriminator, gan.penalty
+    net, penalty, batch = gan.discriminator, gan.penalty, Batch(gan, draw)
     first, stop = share(rows, gan.team)
     count, x = stop - first, gan.real[half.start * rows :]
     own, points = half.place * rows + first, half.points * rows + first
@@ -119,17 +127,17 @@ def penalise(gan, half, rows, stream, statistics):
     elif points != own:
         copy(x[own : own + count], at)
     if points != own:
-        forward(net, at, gan.real_labels[:0], points)
+        forward(net, at, gan.real_labels[:0], points, batch)
     first_column(last_delta(net, count, tangents), 1.0)
-    carry_down(net, count, points, tangents, slopes)
+    carry_down(net, count, points, tangents, slopes, batch)
     place = half.place * rows
     losses = gan.losses[3:, place + first : place + stop]
     slope_penalty(
         slopes, penalty.centre, penalty.one_sided, penalty.weight, penalty.every, gan.clock, rows, losses
     )
-    carry_up(net, slopes, points, tangents)
+    carry_up(net, slopes, points, tangents, batch)
     if penalty.smooth:
-        carry_curvature(net, count, points)
+        carry_curvature(net, count, points, batch)
     meet(gan.team)
     if gan.team.rank == 0:
         mean_rows(gan.losses[3:, place : place + rows], statistics)

@@ -16,8 +16,6 @@ ROWS = 1000
 KERNEL_ROWS = 500
 """The same, where each is compared with each."""
 
-DIRECTIONS = 128
-
 _SEED = 0xBE57
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
@@ -61,51 +59,26 @@ def check_metric(name: str, dataset: Dataset | None = None) -> Metric:
 
 
 def _sliced_wasserstein(dataset: Dataset, rows: int) -> Measure:
-    """Mean over random directions of the distance between what both sets look like along them (Bonneel et al. 2015)."""
-    spec = dataset.spec
-    directions = np.random.default_rng(_SEED).standard_normal((spec.network_width, DIRECTIONS))
-    directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+    from fastgan.evaluation.two_sample import sliced_wasserstein
 
-    def along(samples: np.ndarray) -> np.ndarray:
-        return np.sort(spec.to_network_units(samples) @ directions, axis=0)
-
-    real = along(dataset.thinned(rows))
-    return lambda samples, classes: float(np.abs(along(samples) - real).mean(dtype=np.float64))
+    units = dataset.spec.to_network_units
+    real = units(dataset.thinned(rows))
+    return lambda samples, classes: sliced_wasserstein(units(samples), real, _SEED)
 
 
 def _mmd(dataset: Dataset, rows: int) -> Measure:
-    """Unbiased squared maximum mean discrepancy (Gretton et al. 2012, eq. 3).
-
-    The kernel is a mean of Gaussians whose widths are a half, one and two times the median distance of real rows.
-    """
-    from fastgan.evaluation.images import squared_distances
+    from fastgan.evaluation.two_sample import median_distance, mmd_test
 
     def units(samples: np.ndarray) -> np.ndarray:
         return dataset.spec.to_network_units(samples).astype(np.float64)
 
-    def off_diagonal(kernel: np.ndarray) -> float:
-        n = len(kernel)
-        return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
-
     real = units(dataset.thinned(rows))
-    squares = squared_distances(real, real)
-    middle = float(np.median(squares[np.triu_indices(len(real), 1)])) or 1.0
-
-    def kernel(squares: np.ndarray) -> np.ndarray:
-        return np.mean([np.exp(-squares / (2 * width**2 * middle)) for width in (0.5, 1, 2)], axis=0)
-
-    real_part = off_diagonal(kernel(squares))
-
-    def measure(samples: np.ndarray, classes: np.ndarray) -> float:
-        own = units(samples)
-        among, across = kernel(squared_distances(own, own)), kernel(squared_distances(own, real))
-        return real_part + off_diagonal(among) - 2 * float(across.mean())
-
-    return measure
+    width = median_distance(real)
+    return lambda samples, classes: mmd_test(units(samples), real, width, permutations=0)[0]
 
 
 def _coverage(dataset: Dataset, rows: int) -> Measure:
-    from fastgan.evaluation.images import precision_recall
+    from fastgan.evaluation.neighbours import precision_recall
 
     units = dataset.spec.to_network_units
     real = units(dataset.thinned(rows))

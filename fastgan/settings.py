@@ -12,9 +12,13 @@ from typing import Any
 from fastgan.errors import UserError, nearest
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
+HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
+
+_CONCAT = "each hidden layer of the {} hands on, beside its outputs, what it has read"
+_DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
 
 # How a value is refused, and how one of several in a list is.
 IS = "{name} is {value!r}; it must be {expected}"
@@ -52,10 +56,17 @@ class Settings:
     latent_dim: int = knob("model", 16, "numbers in a latent vector", least=1)
     latent: str = knob("model", "normal", "distribution of the latent vector", choices=("normal", "uniform"))
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
-    generator_activation: str = knob("model", "relu", "of the generator's hidden layers", choices=ACTIVATIONS)
-    discriminator_activation: str = knob(
-        "model", "leaky_relu", "of the discriminator's hidden layers", choices=ACTIVATIONS
+    generator_activation: str = knob(
+        "model", "relu", "of the generator's hidden layers", choices=HIDDEN_ACTIVATIONS
     )
+    discriminator_activation: str = knob(
+        "model", "leaky_relu", "of the discriminator's hidden layers", choices=HIDDEN_ACTIVATIONS
+    )
+    maxout_pieces: int = knob("model", 5, "sums of which a unit of maxout is the highest", least=2)
+    generator_concat: bool = knob("model", False, _CONCAT.format("generator"))
+    discriminator_concat: bool = knob("model", False, _CONCAT.format("discriminator"))
+    generator_dropout: float = knob("model", 0.0, _DROPOUT.format("generator"), least=0.0, most=0.99)
+    discriminator_dropout: float = knob("model", 0.0, _DROPOUT.format("discriminator"), least=0.0, most=0.99)
     leaky_slope: float = knob("model", 0.2, "slope of leaky_relu below zero", least=0.0, most=1.0)
     spectral_norm: bool = knob(
         "model", False, "divide the discriminator's weights by their largest singular value"
@@ -183,6 +194,8 @@ class Settings:
                 f"label_smoothing is {self.label_smoothing} but {self.loss} has no target to smooth; "
                 "set it to 0"
             )
+        for player in ("generator", "discriminator"):
+            self._check_form(player)
         if self.penalty_one_sided and self.gradient_penalty != "wgan-gp":
             raise UserError(
                 f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
@@ -206,6 +219,15 @@ class Settings:
         if self.update == "separate" and self.batch_size % 2:
             raise UserError(
                 f"batch_size is {self.batch_size}, which has no half; give an even number or update = 'joint'"
+            )
+
+    def _check_form(self, player: str) -> None:
+        """Raise `UserError` where a player's layers would have two forms that do not go together."""
+        activation, dropout = getattr(self, f"{player}_activation"), getattr(self, f"{player}_dropout")
+        if getattr(self, f"{player}_concat") and (dropout or activation == "maxout"):
+            other = f"{player}_dropout is {dropout}" if dropout else f"{player}_activation is 'maxout'"
+            raise UserError(
+                f"{player}_concat is true but {other}, and layers have one of the two; set one of them back"
             )
 
 

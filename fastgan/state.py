@@ -49,6 +49,13 @@ class Roles(NamedTuple):
     generator: Role
 
 
+class Noise(NamedTuple):
+    """Noise on all that the discriminator sees: its standard deviation, and the steps in which that falls to zero."""
+
+    deviation: float
+    decay_steps: float
+
+
 class Gan(NamedTuple):
     """All that a step reads and writes besides the data.
 
@@ -70,16 +77,15 @@ class Gan(NamedTuple):
     vocabulary : tokens' one-hot width, 0 for numbers
     real_rows : real rows of one critic step
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
-    noise, noise_steps : standard deviation of the noise on what it sees, and the steps in which that falls to zero
     n_generator : updates of the generator in a step
-    paired : the loss is one of pairs of a real and a fake row
+    paired : whether the loss is one of pairs of a real and a fake row; None if it is not
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
     generator: Network
     discriminator: Network
     roles: Roles
-    penalty: Penalty
+    penalty: Penalty | None
     real_half: Half
     fake_half: Half
     lone_real: Half
@@ -102,12 +108,11 @@ class Gan(NamedTuple):
     vocabulary: int
     real_rows: int
     pack: int
-    noise: float
-    noise_steps: float
+    noise: Noise | None
     slots: int
     n_critic: int
     n_generator: int
     joint: bool
-    paired: bool
+    paired: bool | None
     uniform_latent: bool
     replacement: bool

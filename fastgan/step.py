@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from fastgan.batches import gather_batch, generate, kept_fakes, real_batch, rows_of, share_rows
 from fastgan.by_reference import by_reference
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
+from fastgan.forms import Batch
 from fastgan.judging import blur, judge, judge_generator, judge_pairs
 from fastgan.passes import backward_rows
-from fastgan.penalties import penalise
+from fastgan.penalties import draw_of, penalise
 from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan.team import meet
 from fastgan.updates import learn
@@ -97,7 +99,7 @@ def train_step(gan, data, labels, statistics):
     for turn in range(gan.n_critic, gan.n_critic + gan.n_generator):
         judge_generator(gan, turn * STREAMS, statistics[6:9])
         if generator:
-            generator_update(gan)
+            generator_update(gan, turn * STREAMS)
         if turn < gan.n_critic + gan.n_generator - 1:
             if generator:
                 generate(gan, len(gan.latent), (turn + 1) * STREAMS)
@@ -107,7 +109,7 @@ def train_step(gan, data, labels, statistics):
 @part
 def learn_real(gan, x, y, streams, statistics):
     """The discriminator's update on real rows x with labels y, or its first half; pairs wait for their fake rows."""
-    if gan.paired:
+    if gan.paired is not None:
         blur(gan, gan.team, x, NOISE + streams)
     elif gan.joint:
         judge_half(gan, gan.real_half, x, y, gan.roles.real, streams, statistics[0:3], statistics[9:])
@@ -115,32 +117,34 @@ def learn_real(gan, x, y, streams, statistics):
         update_half(gan, gan.real_half, x, y, gan.roles.real, streams, statistics[0:3], statistics[9:])
 
 
-@part
+def _learn_fake_alone(gan, x, y, streams, statistics):
+    update_half(gan, gan.fake_half, x, y, gan.roles.fake, streams, statistics[3:6], statistics[9:])
+
+
+@where("paired", without=_learn_fake_alone)
 def learn_fake(gan, x, y, streams, statistics):
-    """The discriminator's update on as many fake rows, or on the sum of both losses."""
-    if gan.paired:
-        blur(gan, gan.team, x, NOISE + streams + 1)
-        judge_pairs(gan, x, y, statistics)
-        penalise_half(gan, gan.real_half, len(x), streams, statistics[9:])
-        penalise_half(gan, gan.fake_half, len(x), streams, statistics[9:])
-        update_discriminator(gan, gan.fake_half, x)
-    else:
-        update_half(gan, gan.fake_half, x, y, gan.roles.fake, streams, statistics[3:6], statistics[9:])
+    """The discriminator's update on as many fake rows, or on the sum of both losses, or on pairs."""
+    blur(gan, gan.team, x, NOISE + streams + 1)
+    judge_pairs(gan, x, y, streams, statistics)
+    penalise_half(gan, gan.real_half, len(x), streams, statistics[9:])
+    penalise_half(gan, gan.fake_half, len(x), streams, statistics[9:])
+    update_discriminator(gan, gan.fake_half, x)
 
 
 @part
 def judge_half(gan, half, x, y, role, streams, statistics, penalty):
     """A role's losses on the rows x of a half, its penalty if it has one, and their gradients at each row."""
-    blur(gan, gan.team, x, NOISE + streams + min(half.start + half.place, 1))
-    judge(gan, gan.team, x, y, role, half.place * len(x), x[:0], statistics)
+    draw = draw_of(half, streams)
+    blur(gan, gan.team, x, NOISE + draw)
+    judge(gan, gan.team, x, y, role, half.place * len(x), draw, x[:0], statistics)
     penalise_half(gan, half, len(x), streams, penalty)
 
 
-@part
+@only_with("penalty")
 def penalise_half(gan, half, rows, streams, statistics):
     """The penalty of a half, if it has one and one is due."""
-    if half.tangents > 0 and due(gan.clock, gan.penalty.every):
-        penalise(gan, half, rows, streams + MIXING, statistics)
+    if half.tangents > 0 and is_due(gan):
+        penalise(gan, half, rows, draw_of(half, streams), streams + MIXING, statistics)
 
 
 @part
@@ -153,15 +157,25 @@ def update_half(gan, half, x, y, role, streams, statistics, penalty):
 @part
 def update_discriminator(gan, half, x):
     """Update the discriminator on all rows that were judged, the last of which are the rows x of a half."""
-    net, none = gan.discriminator, gan.real_labels[:0]
     rows, start = len(x), half.start * len(x)
-    if half.stop > half.plain and due(gan.clock, gan.penalty.every):
-        learn(net, gan.real[start : start + half.stop * rows], none, half.biased * rows, gan.team, gan.clock)
-    elif half.plain > 1:
-        learn(net, gan.real[start : start + half.plain * rows], none, half.plain * rows, gan.team, gan.clock)
-    else:
-        learn(net, x, none, rows, gan.team, gan.clock)
+    plain, penalised = half.plain * rows, half.stop * rows
+    biased = plain
+    if plain > rows:
+        x = gan.real[start : start + plain]
+    if penalised > plain and is_due(gan):
+        x, biased = gan.real[start : start + penalised], half.biased * rows
+    learn(gan.discriminator, x, gan.real_labels[:0], biased, gan.team, gan.clock)
     meet(gan.team)
+
+
+def _never(gan):
+    return False
+
+
+@where("penalty", without=_never)
+def is_due(gan):
+    """Whether this step has a penalty."""
+    return due(gan.clock, gan.penalty.every)
 
 
 @part
@@ -169,15 +183,15 @@ def train_generator(gan, statistics):
     """Update the generator through the discriminator, which is held still, on a full batch."""
     generate(gan, len(gan.latent), gan.n_critic * STREAMS)
     judge_generator(gan, gan.n_critic * STREAMS, statistics[6:9])
-    generator_update(gan)
+    generator_update(gan, gan.n_critic * STREAMS)
 
 
 @part
-def generator_update(gan):
-    """Update the generator on the full batch that was judged."""
+def generator_update(gan, streams):
+    """Update the generator on the full batch that was judged, and made of these random numbers."""
     g = gan.generator
     first, stop = share_rows(gan, len(gan.latent))
-    backward_rows(g, stop - first, first, gan.latent[:0])
+    backward_rows(g, stop - first, first, gan.latent[:0], Batch(gan, streams))
     meet(gan.team)
     learn(g, gan.latent, gan.latent_labels, len(gan.latent), gan.team, gan.clock)
     meet(gan.team)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastgan.choice import only_with
 from fastgan.compiled import part
 from fastgan.networks import ADAM, BLOCK, INPUTS, MOVE_START, MOVE_STOP, OUTPUTS, SGD, weights
 from fastgan.passes import gradient
@@ -29,7 +30,7 @@ def learn(net, x, labels, biased, team, step):
     What needs the whole gradient of a layer or of the network comes between the two, and the team meets there.
     """
     begin(net, step)
-    if net.spectral.scaled.size == 0 and net.squares.size == 0:
+    if net.at_once:
         for block in net.blocks:
             gradient(net, block, x, labels, biased)
             optimise(net, block[MOVE_START], block[MOVE_STOP])
@@ -37,15 +38,12 @@ def learn(net, x, labels, biased, team, step):
         for block in net.blocks:
             gradient(net, block, x, labels, biased)
         meet(team)
-        if net.spectral.scaled.size > 0:
-            undo_normalisation(net, team)
-        if net.squares.size > 0:
-            measure_gradient(net, team)
+        undo_normalisation(net, team)
+        measure_gradient(net, team)
         for block in net.blocks:
             optimise(net, block[MOVE_START], block[MOVE_STOP])
-        if net.spectral.scaled.size > 0:
-            meet(team)
-            normalise(net, team, True)
+        meet(team)
+        normalise(net, team, True)
 
 
 @part
@@ -97,14 +95,14 @@ def optimise(net, start, stop):
 
 @part
 def measure_gradient(net, team):
-    """Squared norms of all parts of the gradient, the same however many threads there are."""
+    """Squared norms of all parts of a gradient that is to be clipped, the same however many threads there are."""
     for place in range(team.rank, net.squares.size, team.size):
         stop = min((place + 1) * BLOCK, len(net.grads))
         sum_of_squares(net.grads[place * BLOCK : stop], net.squares[place : place + 1])
     meet(team)
 
 
-@part
+@only_with("spectral")
 def normalise(net, team, iterate):
     """Make the weights that the network applies from its parameters, after one power iteration or with the last one's.
 
@@ -124,7 +122,7 @@ def normalise(net, team, iterate):
             copy(b, scaled_bias)
 
 
-@part
+@only_with("spectral")
 def undo_normalisation(net, team):
     """Turn gradients at the weights that the network applies into gradients at its parameters."""
     inputs = outputs = 0

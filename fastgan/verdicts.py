@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from fastgan.rows import Row
+from fastgan.json_rows import Row
 from fastgan.settings import Settings
 
 HOLD = 3

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import termios
@@ -311,16 +312,32 @@ def test_a_class_is_asked_for_by_the_name_in_the_data(
     assert main(["evaluate", "run"]) == 0
 
 
-def test_evaluate_prints_a_table_and_the_same_as_json(
+def test_evaluate_prints_a_table_and_the_same_as_json_and_draws_for_people_alone(
     ring_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(ring_run)]) == 0
-    table = capsys.readouterr().out
+    picture = ring_run / "evaluation.png"
     assert main(["evaluate", str(ring_run), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert {"modes covered", "high-quality share", "reverse KL"} <= set(result)
+    assert not picture.exists()
+    assert main(["evaluate", str(ring_run)]) == 0
+    table, said = capsys.readouterr()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert {"modes covered", "high-quality share", "reverse KL", "precision", "MMD p-value"} <= set(result)
     assert all(name in table for name in result)
-    assert max(map(len, table.splitlines())) <= 80
+    assert table.endswith(f"\npicture: {picture}\n") and said == ""
+    assert max(map(len, table.splitlines()[:-1])) <= 79
+
+
+def test_evaluate_survives_a_picture_that_cannot_be_written(
+    ring_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(ring_run, tmp_path / "run")
+    (run / "evaluation.png").unlink(missing_ok=True)
+    (run / "evaluation.png").mkdir()
+    assert main(["evaluate", str(run)]) == 0
+    table, said = capsys.readouterr()
+    assert "modes covered" in table and "picture: " not in table
+    assert said.startswith("fastgan: warning: ") and "evaluation.png" in said and said.count("\n") == 1
 
 
 def test_a_training_says_how_it_goes_and_stops_early(

@@ -1,11 +1,13 @@
 """Whole networks: where the layers lie, initial weights, and gradients against central differences in float64."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fastgan.errors import UserError
+from fastgan.forms import Batch, with_form
 from fastgan.networks import (
     OPTIMISERS,
     Optimiser,
@@ -17,6 +19,7 @@ from fastgan.networks import (
 )
 from fastgan.passes import backward, forward
 from fastgan.updates import update
+from fastgan_kernels import key_of
 
 RULE = Optimiser(
     code=OPTIMISERS["sgd"],
@@ -37,20 +40,40 @@ RULE = Optimiser(
 NO_LABELS = np.zeros(0, np.int64)
 ROWS = 5
 
+BATCH = Batch(SimpleNamespace(key=key_of(5), clock=np.array([3])), 1)
+
 NETWORKS = {
     "one layer": ([3, 2], ["linear"], 0, 0),
     "deep": ([3, 7, 1, 6, 2], ["relu", "tanh", "leaky_relu", "sigmoid"], 0, 0),
     "labels": ([3 + 4, 5, 2], ["leaky_relu", "tanh"], 4, 0),
     "softmax": ([3, 5, 6], ["tanh", "linear"], 0, 3),
     "labels and softmax": ([3 + 4, 5, 8], ["tanh", "linear"], 4, 2),
+    "dropout": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(dropout=0.5)),
+    "dropout, labels": ([3 + 4, 9, 6], ["sigmoid", "linear"], 4, 2, dict(dropout=0.25)),
+    "maxout": ([3, 7, 6, 2], ["maxout", "maxout", "linear"], 0, 0, dict(pieces=3)),
+    "joined": ([3, 7, 6, 2], ["tanh", "leaky_relu", "linear"], 0, 0, dict(joined=True)),
+    "joined, labels": ([3 + 4, 9, 5, 6], ["sigmoid", "relu", "linear"], 4, 2, dict(joined=True)),
+    "maxout, labels, dropout": ([3 + 4, 9, 6], ["maxout", "linear"], 4, 2, dict(pieces=2, dropout=0.25)),
 }
 
 
-def float64_network(widths, activations, group):
+def float64_network(widths, activations, group, classes, form):
     net = build_network(
-        widths, activations, max_rows=ROWS + 2, slope=0.2, optimiser=RULE, softmax_group=group
+        widths,
+        activations,
+        max_rows=ROWS + 2,
+        slope=0.2,
+        optimiser=RULE,
+        softmax_group=group,
+        pieces=form.get("pieces", 1),
+        joined=form.get("joined", False),
+        classes=classes,
     )
+    net = with_form(net, masks=7, **form)
     initialise(net, "glorot", 0, np.random.default_rng(3))
+    if net.form is not None:
+        arenas = {name: getattr(net.form, name).astype(float) for name in ("fed", "dfed")}
+        net = net._replace(form=net.form._replace(**arenas))
     doubled = {name: getattr(net, name).astype(float) for name in ("params", "grads", "outputs", "deltas")}
     return net._replace(**doubled)
 
@@ -58,9 +81,9 @@ def float64_network(widths, activations, group):
 @pytest.fixture(params=NETWORKS)
 def case(request):
     """A network, x, labels, and the weights of the sum of outputs that stands for a loss."""
-    widths, activations, classes, group = NETWORKS[request.param]
+    widths, activations, classes, group, *form = NETWORKS[request.param]
     random = np.random.default_rng(11)
-    net = float64_network(widths, activations, group)
+    net = float64_network(widths, activations, group, classes, *form or [{}])
     net.params[...] += random.normal(0, 0.1, net.params.shape)  # biases too
     x = random.normal(size=(ROWS, 3))
     labels = random.integers(0, classes, ROWS) if classes else NO_LABELS
@@ -68,13 +91,13 @@ def case(request):
 
 
 def loss(net, x, labels, share):
-    return float(np.sum(forward(net, x, labels) * share))
+    return float(np.sum(forward(net, x, labels, 0, BATCH) * share))
 
 
 def run_backward(net, x, labels, share, *, learn=True, dx=None):
-    forward(net, x, labels)
+    forward(net, x, labels, 0, BATCH)
     last_delta(net, len(x))[...] = share
-    backward(net, x, labels, learn, x[:0] if dx is None else dx)
+    backward(net, x, labels, learn, x[:0] if dx is None else dx, BATCH)
 
 
 def central_differences(function, array, step=1e-6):

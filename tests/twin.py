@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from fastgan.batches import generate, real_batch
+from fastgan.forms import MOST_LAYERS
 from fastgan.networks import weights
-from fastgan.penalties import HALVES
+from fastgan.penalties import HALVES, draw_of
 from fastgan.state import MIXING, NOISE, STREAMS
-from fastgan_kernels import add_noise, uniform
+from fastgan_kernels import add_noise, dropout, uniform
 
 torch = pytest.importorskip("torch", reason="PyTorch, the other opinion on gradients, is not installed")
 functional = torch.nn.functional
@@ -26,14 +27,15 @@ HIDDEN = {
 class Player:
     """A copy of one of fastgan's networks, float64, that PyTorch differentiates."""
 
-    def __init__(self, net, activation, last, classes=0, group=0):
+    def __init__(self, gan, net, activation, last, classes=0, group=0):
+        self.gan, self.form = gan, net.form
         self.tensors = []
         for layer in range(len(net.layers)):
             for each in weights(net, net.params, layer):
                 self.tensors.append(torch.tensor(each.astype(float), requires_grad=True))
         self.activation, self.last, self.classes, self.group = activation, last, classes, group
         self.vectors = []
-        if net.spectral.scaled.size:
+        if net.spectral is not None:
             ends = [np.cumsum(net.layers[:-1, column]) for column in (0, 1)]
             pair = (net.spectral.left, net.spectral.right)
             parts = [np.split(vector.astype(float), end) for vector, end in zip(pair, ends, strict=True)]
@@ -47,14 +49,31 @@ class Player:
         u, v = self.vectors[layer]
         return w / (u @ w @ v)
 
-    def __call__(self, x, labels=None):
-        if self.classes:
-            x = torch.cat([x, functional.one_hot(labels, self.classes)], dim=1)
+    def handed_on(self, layer, x, y, first, draw):
+        """What fastgan's form makes of a layer's outputs; its dropout keeps what the op keeps of ones."""
+        if self.form is None:
+            return y
+        if self.form.pieces > 1:
+            y = y.reshape(len(y), self.form.pieces, -1).amax(dim=1)
+        if self.form.joined:
+            y = torch.cat([y, x], dim=1)
+        if self.form.dropout == 0 or draw is None:
+            return y
+        kept = np.ones(y.shape, np.float32)
+        stream = self.form.masks + draw * MOST_LAYERS + layer
+        dropout(kept, self.form.dropout, self.gan.key, self.gan.clock, stream, first, kept)
+        return y * torch.tensor(kept.astype(float))
+
+    def __call__(self, x, labels=None, first=0, draw=None):
+        label = functional.one_hot(labels, self.classes) if self.classes else x[:, :0]
         count = len(self.tensors) // 2
         for layer in range(count):
-            x = x @ self.weight(layer) + self.tensors[2 * layer + 1]
+            read = torch.cat([x, label], dim=1) if layer == 0 else x
+            y = read @ self.weight(layer) + self.tensors[2 * layer + 1]
             if layer < count - 1:
-                x = HIDDEN[self.activation](x)
+                y = HIDDEN.get(self.activation, torch.nn.Identity())(y)
+                y = self.handed_on(layer, x, y, first, draw)
+            x = y
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
         return torch.tanh(x) if self.last == "tanh" else x
@@ -97,8 +116,11 @@ class Twin:
         self.trainer, self.settings = trainer, trainer.settings
         gan, kind = trainer.gan, trainer.dataset.spec
         last = "tanh" if kind.bounded else "linear"
-        self.g = Player(gan.generator, "relu", last, gan.n_classes, kind.vocabulary)
-        self.d = Player(gan.discriminator, self.settings.discriminator_activation, "linear")
+        settings = self.settings
+        self.g = Player(
+            gan, gan.generator, settings.generator_activation, last, gan.n_classes, kind.vocabulary
+        )
+        self.d = Player(gan, gan.discriminator, settings.discriminator_activation, "linear")
         self.g_optimiser = optimiser_of(self.settings, self.g, self.settings.generator_lr)
         self.d_optimiser = optimiser_of(self.settings, self.d, self.settings.discriminator_lr)
 
@@ -111,11 +133,11 @@ class Twin:
         gan = self.trainer.gan
         generate(gan, rows, streams)
         labels = torch.tensor(gan.latent_labels[:rows].copy())
-        fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels)
+        fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels, 0, streams)
         return fake.reshape(rows // gan.pack, -1), labels
 
-    def loss(self, role, x, labels):
-        logits = self.d(x)
+    def loss(self, role, x, labels, place=0, draw=None):
+        logits = self.d(x, None, place * len(x), draw)
         value, score = adversarial(self.settings.loss, role, logits[:, 0], self.settings.label_smoothing)
         classes = functional.cross_entropy(logits[:, 1:], labels) if logits.shape[1] > 1 else torch.zeros(())
         self.statistics += [float(each.detach()) for each in (value, score, classes)]
@@ -133,7 +155,10 @@ class Twin:
             alpha = torch.tensor(alpha.astype(float))[:, None]
             points = alpha * real + (1 - alpha) * fake.detach()
         points.requires_grad_(True)
-        (slopes,) = torch.autograd.grad(self.d(points)[:, 0].sum(), points, create_graph=True)
+        place = (gan.real_half, gan.fake_half)[half]
+        draw = draw_of(place, critic_step * STREAMS)
+        scores = self.d(points, None, place.points * len(points), draw)[:, 0]
+        (slopes,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
         lengths = slopes.norm(dim=1)
         if settings.gradient_penalty == "wgan-gp":
             excess = lengths - 1
@@ -157,14 +182,16 @@ class Twin:
 
     def blurred(self, x, stream):
         """The noise that fastgan adds to what the discriminator sees."""
-        settings, gan = self.settings, self.trainer.gan
+        gan = self.trainer.gan
+        if gan.noise is None:
+            return x
         noise = np.zeros(x.shape, np.float32)
-        add_noise(noise, settings.instance_noise, gan.noise_steps, gan.key, gan.clock, NOISE + stream, 0)
+        add_noise(noise, *gan.noise, gan.key, gan.clock, NOISE + stream, 0)
         return x + torch.tensor(noise.astype(float))
 
     def pairs(self, winners, losers):
-        """The loss of winners that should be judged above losers (rows, labels); both count for the classes."""
-        above, below = self.d(winners[0]), self.d(losers[0])
+        """The loss of winners that should be judged above losers (rows, labels, place, draw); both have classes."""
+        above, below = (self.d(x, None, place * len(x), draw) for x, _, place, draw in (winners, losers))
         value = functional.softplus(below[:, 0] - above[:, 0]).mean()
         classes = [
             functional.cross_entropy(logits[:, 1:], labels) if logits.shape[1] > 1 else torch.zeros(())
@@ -187,15 +214,16 @@ class Twin:
                 partial(self.penalty, half, x, fake, critic_step) for half in (0, 1)
             )
             if paired:
-                value, classes, score = self.pairs((x, y), (fake, labels))
+                value, classes, score = self.pairs((x, y, 0, streams), (fake, labels, 1, streams + 1))
                 self.statistics += [0.0, score, float(classes[1].detach())]
                 self.d_update(value, *classes, real_penalty(), fake_penalty())
             elif gan.joint:
-                real, fakes = self.loss("real", x, y), self.loss("fake", fake, labels)
+                real = self.loss("real", x, y, 0, streams)
+                fakes = self.loss("fake", fake, labels, 1, streams + 1)
                 self.d_update(real, fakes, real_penalty(), fake_penalty())
             else:
-                self.d_update(self.loss("real", x, y), real_penalty())
-                self.d_update(self.loss("fake", fake, labels), fake_penalty())
+                self.d_update(self.loss("real", x, y, 0, streams), real_penalty())
+                self.d_update(self.loss("fake", fake, labels, 0, streams + 1), fake_penalty())
         d_gradients = self.d.flat(gradients=True)
         for turn in range(gan.n_critic, gan.n_critic + gan.n_generator):
             del self.statistics[6:]
@@ -203,10 +231,10 @@ class Twin:
             fake = self.blurred(fake, turn * STREAMS)
             self.g_optimiser.zero_grad()
             if paired:
-                value, classes, _ = self.pairs((fake, labels), (x, y))
+                value, classes, _ = self.pairs((fake, labels, 1, turn * STREAMS), (x, y, 0, turn * STREAMS))
                 loss = value + classes[0]
             else:
-                loss = self.loss("generator", fake, labels)
+                loss = self.loss("generator", fake, labels, 0, turn * STREAMS)
             loss.backward()
             self.clip(self.g)
             self.g_optimiser.step()

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from fastgan.data.build import Raw
 from fastgan.data.dataset import require
+
+
+def draw_fresh(
+    truth: Mapping[str, Any], shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray | None:
+    """Draw new rows of `shape` (count, width) from what a `Dataset` knows of its truth; None where it knows nothing."""
+    if "centres" in truth:
+        return draw_mixture(np.asarray(truth["centres"]), float(truth["std"]), shape[0], rng)
+    if "transition" in truth:
+        return draw_chain(np.asarray(truth["initial"]), np.asarray(truth["transition"]), shape, rng)
+    if "bits" in truth:
+        return draw_numbers(int(truth["bits"]), shape, rng)
+    return None
 
 
 def make_ring(rows: int, seed: int, *, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Raw:
@@ -42,8 +58,13 @@ def make_sequences(rows: int, seed: int, *, length: int = 8, bits: int = 16) -> 
     require(length >= 1, f"length = {length}, expected at least 1")
     require(1 <= bits <= 16, f"bits = {bits}, expected 1 to 16")
     rng = np.random.default_rng(seed)
-    numbers = rng.integers(0, 2**bits, (rows or 10_000, length), dtype=np.uint16)
-    return Raw(numbers, kind="sequence", low=0, high=2**bits - 1)
+    numbers = draw_numbers(bits, (rows or 10_000, length), rng)
+    return Raw(numbers, kind="sequence", low=0, high=2**bits - 1, truth={"bits": bits})
+
+
+def draw_numbers(bits: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw independent uniform integers in [0, 2^bits), uint16 of `shape`; at most 16 bits."""
+    return rng.integers(0, 2**bits, shape, dtype=np.uint16)
 
 
 def make_tokens(
@@ -75,7 +96,7 @@ def make_tokens(
 
 
 def draw_chain(
-    initial: np.ndarray, transition: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+    initial: np.ndarray, transition: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:
     """Draw sequences of `shape` (count, length), uint8, from a Markov chain of at most 256 tokens.
 

@@ -1,16 +1,48 @@
-"""How good are the samples? Measures for each kind of data, always beside those of real rows."""
+"""How good are the samples? Measures for each kind of data, always beside those of real rows.
+
+`evaluate` chooses those that fit the data; each is a function of plain arrays too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 
-from fastgan.data.dataset import Dataset, require
-from fastgan.evaluation import images, marginals, modes, tokens
-from fastgan.evaluation.measures import Result, Sampler, format_report, labelled_pair, real_pair
+from fastgan.data.dataset import Dataset
+from fastgan.data.synthetic import draw_numbers
+from fastgan.evaluation.apart import evaluate_apart
+from fastgan.evaluation.classes import evaluate_classes
+from fastgan.evaluation.marginals import evaluate_marginals
+from fastgan.evaluation.measures import Result
+from fastgan.evaluation.modes import evaluate_modes
+from fastgan.evaluation.neighbours import evaluate_neighbours
+from fastgan.evaluation.picture import draw_evaluation
+from fastgan.evaluation.report import format_report
+from fastgan.evaluation.rows import Sampler, draw_compared, labelled_pair
+from fastgan.evaluation.sequences import evaluate_sequences
+from fastgan.evaluation.tokens import evaluate_tokens
+from fastgan.evaluation.two_sample import evaluate_two_sample
 
-__all__ = ["Result", "Sampler", "evaluate", "format_report"]
+__all__ = [
+    "Result",
+    "Sampler",
+    "draw_evaluation",
+    "evaluate",
+    "evaluate_apart",
+    "evaluate_classes",
+    "evaluate_marginals",
+    "evaluate_modes",
+    "evaluate_neighbours",
+    "evaluate_sequences",
+    "evaluate_tokens",
+    "evaluate_two_sample",
+    "format_report",
+    "left_out",
+]
+
+MOST_COLUMNS = 1024
+"""Evenly spaced ones are looked at one by one where rows are wider."""
 
 
 def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, seed: int = 0) -> Result:
@@ -27,61 +59,44 @@ def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, see
     Returns
     -------
     Result
-        measure -> {"generated": value, "real": its ceiling, ...}. Which measures depends on the kind of data:
-        mode coverage for points with known centres; likelihood, n-grams and collapse for tokens; a classifier
-        and neighbours for images; column distributions and correlations for the rest.
+        measure -> {"generated": value, "real": its ceiling, ...}. The ceiling is that of fresh rows where the
+        true distribution is known, else of held-out ones. Measures of neighbours, of distances and of columns are
+        there for any data; others depend on its kind: modes of points with known centres, likelihood and n-grams of
+        tokens, tests of randomness of sequences, classifiers where there are classes.
 
     Raises
     ------
     UserError
-        If the generator gives NaN or infinity.
+        If there are fewer than 20 rows, or the generator gives NaN or infinity.
     """
     spec, truth = dataset.spec, dataset.truth
-    rng = np.random.default_rng(seed)
-
-    def generate(count: int) -> tuple[np.ndarray, np.ndarray]:
-        labels = draw_labels(dataset, count, rng)
-        rows = sample(count, labels if spec.n_classes else None, seed)
-        finite = rows.dtype.kind != "f" or np.isfinite(rows).all()
-        require(
-            bool(finite),
-            "the generator gives NaN or infinity: its training diverged; lower the learning rates",
-        )
-        return rows, labels
-
-    if spec.kind == "image":
-        return _evaluate_images(generate, dataset, test, seed, rng)
+    generated, labels, reference, real = draw_compared(sample, dataset, test, seed)
+    few = generated[: len(real)]
+    rng = np.random.default_rng((seed, 1))
+    result: Result = {"samples": {"generated": float(len(generated)), "real": float(len(real))}}
     if "centres" in truth:
-        generated, _ = generate(modes.SAMPLES)
-        return modes.evaluate_modes(generated, np.asarray(truth["centres"]), float(truth["std"]), rng)
-    count = tokens.SAMPLES if spec.kind == "tokens" else marginals.SAMPLES
-    reference, real = real_pair(dataset.array, None if test is None else test.array, count, rng)
-    generated, _ = generate(len(real))
+        result |= evaluate_modes(few, np.asarray(truth["centres"]), float(truth["std"]), rng)
+    if "bits" in truth:
+        fresh = draw_numbers(truth["bits"], generated.shape, rng)
+        result |= evaluate_sequences(generated, fresh, truth["bits"])
     if spec.kind == "tokens":
-        return tokens.evaluate_tokens(generated, reference, real, spec.vocabulary, truth, rng)
-    return marginals.evaluate_marginals(generated, reference, real, spec.columns)
-
-
-def draw_labels(dataset: Dataset, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw `count` labels as frequent as in `dataset`; none without classes."""
-    labels = dataset.labels
-    return labels[rng.integers(len(labels), size=count)] if dataset.spec.n_classes else labels
-
-
-def _evaluate_images(
-    generate: Callable[[int], tuple[np.ndarray, np.ndarray]],
-    dataset: Dataset,
-    test: Dataset | None,
-    seed: int,
-    rng: np.random.Generator,
-) -> Result:
-    """Ask for classes where there are some, and measure quality and variety by neighbours."""
-    spec = dataset.spec
-    result: Result = {}
-    generated, asked = generate(images.CLASS_SAMPLES if spec.n_classes else images.NEIGHBOUR_SAMPLES)
+        chain = (truth["initial"], truth["transition"]) if "transition" in truth else None
+        result |= evaluate_tokens(few, reference, real, rng, seen=dataset.array, chain=chain)
     if spec.n_classes:
-        train, held_out = labelled_pair(dataset, test, rng)
-        result = images.evaluate_classes((generated, asked), train, held_out, spec, seed)
-    rows = None if test is None else test.array
-    reference, real = real_pair(dataset.array, rows, images.NEIGHBOUR_SAMPLES, rng)
-    return {**result, **images.evaluate_variety(generated[: len(real)], reference, real, spec)}
+        result |= evaluate_classes((generated, labels), *labelled_pair(dataset, test, rng), spec, seed)
+    fakes, known, unseen = (spec.to_network_units(rows) for rows in (few, reference, real))
+    result |= evaluate_neighbours(fakes, known, unseen)
+    result |= evaluate_two_sample(fakes, known, unseen, seed)
+    columns = np.unique(np.linspace(0, spec.width - 1, min(spec.width, MOST_COLUMNS)).astype(np.int64))
+    fakes, known, unseen = (rows[:, columns] for rows in (few, reference, real))
+    if not left_out():
+        result |= evaluate_apart(fakes, known, unseen, seed)
+    ordered, moments = spec.kind != "tokens", spec.kind not in ("tokens", "image")
+    return result | evaluate_marginals(fakes, known, unseen, spec.columns, ordered=ordered, moments=moments)
+
+
+def left_out() -> str:
+    """Name the measures that need a package that is not installed, and how to install it; empty if none does."""
+    if find_spec("sklearn"):
+        return ""
+    return "left out: told apart by trees, which needs scikit-learn: pip install 'fastgan[evaluate]'"

@@ -1,62 +1,91 @@
-"""Rows of numbers: column by column, their correlations, and whether rows repeat."""
+"""Rows column by column, and the correlations of columns."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fastgan.evaluation.measures import Result, side_by_side
+from fastgan.evaluation.measures import Measures, Result, side_by_side
 
-SAMPLES = 5000
 MOST_COLUMNS_SHOWN = 16
+BINS = 64
+
+
+def evaluate_marginals(
+    generated: np.ndarray,
+    reference: np.ndarray,
+    real: np.ndarray,
+    names: tuple[str, ...] = (),
+    *,
+    ordered: bool = True,
+    moments: bool = True,
+) -> Result:
+    """Measure generated rows and other real rows, both (n, width), against the real rows `reference`.
+
+    The total variation of each column and, where values are `ordered`, which tokens are not, its Kolmogorov-Smirnov
+    distance; with `moments` the error of its mean and of its standard deviation, in units of the reference's
+    standard deviation, and the difference of the correlation matrices off the diagonal. Of each the mean and the
+    worst, and of up to 16 ordered columns the distances by name.
+    """
+    reference = reference.astype(np.float64)
+    width = reference.shape[1]
+    names = names or tuple(f"column {i}" for i in range(width))
+    std = reference.std(axis=0)
+    std = np.where(std > 0, std, 1.0)
+    pairs = np.triu_indices(width, 1)
+    reference_correlations = correlations(reference) if moments else np.empty(0)
+
+    def measure(rows: np.ndarray) -> Measures:
+        values = rows.astype(np.float64)
+        distances = {"KS distance": ks_distances(values, reference)} if ordered else {}
+        distances["total variation"] = total_variations(values, reference)
+        errors = {}
+        if moments:
+            errors["mean error / std"] = np.abs(values.mean(axis=0) - reference.mean(axis=0)) / std
+            errors["std error / std"] = np.abs(values.std(axis=0) - reference.std(axis=0)) / std
+            errors["correlation error"] = np.abs(correlations(values) - reference_correlations)[pairs]
+        measures: dict[str, float | None] = {}
+        for name, error in (distances | errors).items():
+            if error.size:
+                measures |= {f"{name}, mean": float(error.mean()), f"{name}, worst": float(error.max())}
+        for name, error in distances.items():
+            if ordered and width <= MOST_COLUMNS_SHOWN:
+                measures |= {f"{name}, {column}": float(e) for column, e in zip(names, error, strict=True)}
+        return measures
+
+    return side_by_side(measure, generated=generated, real=real)
+
+
+def ks_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Kolmogorov-Smirnov distance (width,) of each column of rows (n, width) and (m, width)."""
+    from scipy.stats import ks_2samp
+
+    # The p-value is not used; "asymp" is the one that costs nothing.
+    return np.array([ks_2samp(x, y, method="asymp").statistic for x, y in zip(a.T, b.T, strict=True)])
+
+
+def total_variations(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Total variation (width,), half the summed differences of shares, of each column of rows (n, width).
+
+    A column of `reference` (m, width) with up to 64 different values has a share for each and one for all others;
+    a column with more has 64 bins with as many of the reference's values in each.
+    """
+    return np.array([_total_variation(x, y) for x, y in zip(values.T, reference.T, strict=True)])
+
+
+def _total_variation(values: np.ndarray, reference: np.ndarray) -> float:
+    known = np.unique(reference)
+    if len(known) > BINS:
+        edges = np.quantile(reference, np.arange(1, BINS) / BINS)
+        places = [np.searchsorted(edges, each) for each in (values, reference)]
+    else:
+        places = [
+            np.where(np.isin(each, known), np.searchsorted(known, each), BINS) for each in (values, reference)
+        ]
+    shares = [np.bincount(each, minlength=BINS + 1) / len(each) for each in places]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 
 def correlations(rows: np.ndarray) -> np.ndarray:
     """Correlation matrix (width, width) of rows (n, width); a constant column correlates with nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.nan_to_num(np.atleast_2d(np.corrcoef(rows, rowvar=False)))
-
-
-def evaluate_marginals(
-    generated: np.ndarray, reference: np.ndarray, real: np.ndarray, names: tuple[str, ...] = ()
-) -> Result:
-    """Measure generated rows and other real rows, both (n, width), against the real rows `reference`.
-
-    The Kolmogorov-Smirnov distance of each column (each by name up to 16 columns), the error of its mean and
-    of its standard deviation in units of the reference's standard deviation, and the difference of the
-    correlation matrices off the diagonal; of each the mean and the worst. Last the share of different rows.
-    """
-    from scipy.stats import ks_2samp
-
-    reference = reference.astype(np.float64)
-    width = reference.shape[1]
-    names = names or tuple(f"column {i}" for i in range(width))
-    mean, std = reference.mean(axis=0), reference.std(axis=0)
-    std = np.where(std > 0, std, 1.0)
-    reference_correlations = correlations(reference)
-    pairs = np.triu_indices(width, 1)
-
-    def measure(rows: np.ndarray) -> dict[str, float | None]:
-        values = rows.astype(np.float64)
-        # The p-value is not used; "asymp" is the one that costs nothing.
-        distances = [
-            float(ks_2samp(values[:, i], reference[:, i], method="asymp").statistic) for i in range(width)
-        ]
-        measures: dict[str, float | None] = {}
-        if width <= MOST_COLUMNS_SHOWN:
-            measures = {
-                f"KS distance, {name}": distance for name, distance in zip(names, distances, strict=True)
-            }
-        errors = {
-            "KS distance": np.array(distances),
-            "mean error / std": np.abs(values.mean(axis=0) - mean) / std,
-            "std error / std": np.abs(values.std(axis=0) - reference.std(axis=0)) / std,
-            "correlation error": np.abs(correlations(values) - reference_correlations)[pairs],
-        }
-        for name, error in errors.items():
-            if error.size:
-                measures[f"{name}, mean"] = float(error.mean())
-                measures[f"{name}, worst"] = float(error.max())
-        measures["different rows"] = len(np.unique(rows, axis=0)) / len(rows)
-        return measures
-
-    return side_by_side(measure, generated=generated, real=real)

@@ -18,9 +18,7 @@ def mode_coverage(samples: np.ndarray, centres: np.ndarray, std: float) -> dict[
     sample covers a mode. The reverse KL divergence is that of the shares of the modes among the
     high-quality samples from equal shares, in nats: ln k minus their entropy. With no such sample it is ln k.
     """
-    squares = ((samples[:, None, :].astype(np.float64) - centres[None]) ** 2).sum(axis=2)
-    nearest = squares.argmin(axis=1)
-    good = squares[np.arange(len(samples)), nearest] <= (3 * std) ** 2
+    nearest, good = nearest_modes(samples, centres, std)
     counts = np.bincount(nearest[good], minlength=len(centres))
     shares = counts[counts > 0] / max(1, counts.sum())
     return {
@@ -28,6 +26,13 @@ def mode_coverage(samples: np.ndarray, centres: np.ndarray, std: float) -> dict[
         "high-quality share": float(good.mean()),
         "reverse KL": float(np.log(len(centres)) + (shares * np.log(shares)).sum()),
     }
+
+
+def nearest_modes(samples: np.ndarray, centres: np.ndarray, std: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return each sample's nearest centre (n,), and whether it is within 3 standard deviations of it (n,)."""
+    squares = ((samples[:, None, :].astype(np.float64) - centres[None]) ** 2).sum(axis=2)
+    nearest = squares.argmin(axis=1)
+    return nearest, squares[np.arange(len(samples)), nearest] <= (3 * std) ** 2
 
 
 def evaluate_modes(
@@ -40,5 +45,5 @@ def evaluate_modes(
         for _ in range(PERFECT_DRAWS)
     ]
     means = {name: float(np.mean([draw[name] for draw in perfect])) for name in perfect[0]}
-    add_measures(result, "perfect sampler", {"samples": len(generated), **means})
+    add_measures(result, "real", means)
     return result

@@ -6,6 +6,7 @@ Called from Python on NumPy arrays an op runs its NumPy reference; called inside
 
 from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
 from .clock import count_step, slot_rows
+from .columns import add_columns, join_columns, take_columns
 from .dense import (
     activation_backward,
     conditional_backward,
@@ -72,6 +73,7 @@ __all__ = [
     "activation_curvature",
     "adam",
     "add",
+    "add_columns",
     "add_noise",
     "average",
     "batch_moments",
@@ -99,6 +101,7 @@ __all__ = [
     "grouped_softmax_backward",
     "hinge",
     "integers",
+    "join_columns",
     "key_of",
     "layer_norm_backward",
     "layer_norm_forward",
@@ -124,6 +127,7 @@ __all__ = [
     "spectral_backward",
     "spectral_scale",
     "sum_of_squares",
+    "take_columns",
     "uniform",
     "update_running",
     "wasserstein",

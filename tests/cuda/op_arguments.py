@@ -116,6 +116,9 @@ def arguments(op, rows, inputs, outputs, **more):
         "running_mean": normals(25, outputs),
         "running_variance": np.abs(normals(26, outputs)),
         "pieces": PIECES,
+        "left": normals(27, rows, inputs),
+        "right": normals(28, rows, outputs),
+        "joined": normals(29, rows, inputs + outputs),
     }
     if op in (fk.acgan_head_rows,):
         known["losses"] = poisoned(3, rows)
@@ -157,6 +160,12 @@ def arguments(op, rows, inputs, outputs, **more):
         known["out"] = poisoned(rows, dtype=np.int64)
     if op is fk.gather_labels:
         known["labels"] = whole(CLASSES, 20)
+    if op is fk.join_columns:
+        known["out"] = poisoned(rows, inputs + outputs)
+    if op in (fk.take_columns, fk.add_columns):
+        known["first"] = inputs
+    if op is fk.add_columns:
+        known["out"] = normals(30, rows, outputs)
     if op is fk.one_hot_rows:
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):

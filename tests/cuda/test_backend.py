@@ -73,6 +73,9 @@ CHANGES = {
     "packed": dict(packing=2, update="joint"),
     "noise": dict(instance_noise=0.3, instance_noise_epochs=1, n_generator=2),
     "deep": dict(generator=[3, 2], discriminator=[]),
+    "dropout": dict(generator_dropout=0.3, discriminator_dropout=0.5, gradient_penalty="r1"),
+    "concat": dict(generator_concat=True, discriminator_concat=True, gradient_penalty="r1"),
+    "maxout": dict(generator_activation="maxout", discriminator_activation="maxout", gradient_penalty="r1"),
 }
 
 

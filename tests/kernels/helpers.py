@@ -96,6 +96,9 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     # float64 data is scaled before it is rounded in the reference, after in the loop
     fk.gather_rows: Contract("out", 1e-6, 1e-6),
     fk.copy: Contract("out", *_EXACT),
+    fk.join_columns: Contract("out", *_EXACT),
+    fk.take_columns: Contract("out", *_EXACT),
+    fk.add_columns: Contract("out", *_EXACT),
     fk.gather_labels: Contract("out", *_EXACT),
     fk.one_hot_rows: Contract("out", *_EXACT),
 }

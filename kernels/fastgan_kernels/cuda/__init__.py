@@ -10,6 +10,7 @@ import importlib.util
 from ..dispatch import LAUNCHED
 from . import (
     clock,
+    columns,
     dense,
     dropout,
     losses,
@@ -33,6 +34,7 @@ if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels ca
 
 __all__ = [
     "clock",
+    "columns",
     "copy_to",
     "dense",
     "dropout",

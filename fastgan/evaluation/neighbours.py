@@ -1,0 +1,99 @@
+"""Quality and variety by nearest neighbours, for rows of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastgan.evaluation.measures import Measures, Result, side_by_side
+
+NEIGHBOURS = 5
+BLOCK = 1000
+"""Rows whose distances to all others are in memory at one time."""
+
+
+def evaluate_neighbours(
+    generated: np.ndarray, reference: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS
+) -> Result:
+    """Measure how generated rows and other real rows cover the real rows `reference`.
+
+    All are (n, width), in units in which distances mean something; numbers of rows should be alike, since all
+    four measures depend on them.
+    """
+
+    def measure(rows: np.ndarray) -> Measures:
+        return {**precision_recall(rows, reference, k), "different rows": share_of_different(rows)}
+
+    return side_by_side(measure, generated=generated, real=real)
+
+
+def precision_recall(samples: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS) -> dict[str, float]:
+    """Precision, recall (Kynkäänniemi et al. 2019), density, coverage (Naeem et al. 2020) of rows (n, width).
+
+    The ball of a row reaches to its k-th nearest neighbour among its own kind. Precision: share of samples in
+    some real ball; recall: share of real rows in some sample's ball; density: real balls a sample is in, over
+    k; coverage: share of real balls with a sample inside. Precision and density ask for quality, the others
+    for variety.
+    """
+    samples, real = _centred(samples, real)
+    k = min(k, len(samples) - 1, len(real) - 1)
+    sample_radius = _radii(samples, k)
+    balls = np.zeros(len(samples), np.int64)
+    recalled = covered = 0
+    for part, radius in zip(_blocks(real), _blocks(_radii(real, k)), strict=True):
+        distances = squared_distances(part, samples)
+        balls += (distances <= radius[:, None]).sum(axis=0)
+        recalled += (distances <= sample_radius).any(axis=1).sum()
+        covered += (distances.min(axis=1) <= radius).sum()
+    return {
+        "precision": float((balls > 0).mean()),
+        "recall": float(recalled / len(real)),
+        "density": float(balls.mean() / max(1, k)),
+        "coverage": float(covered / len(real)),
+    }
+
+
+def nearest_rows(samples: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the index (n,) of the nearest of `rows` (m, width) to each of `samples` (n, width)."""
+    centre = rows.mean(axis=0, dtype=np.float64)
+    samples = samples - centre
+    nearest, distance, start = np.zeros(len(samples), np.int64), np.full(len(samples), np.inf), 0
+    for part in _blocks(rows):
+        distances = squared_distances(samples, part - centre)
+        closer = distances.min(axis=1) < distance
+        nearest[closer] = start + distances.argmin(axis=1)[closer]
+        distance = np.minimum(distance, distances.min(axis=1))
+        start += len(part)
+    return nearest
+
+
+def share_of_different(rows: np.ndarray) -> float:
+    """Number of different rows over the number of rows."""
+    return len(np.unique(rows, axis=0)) / len(rows)
+
+
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances (len(a), len(b)) of rows, never below zero."""
+    squares = a @ b.T
+    squares *= -2
+    squares += (a * a).sum(axis=1)[:, None]
+    squares += (b * b).sum(axis=1)
+    return np.maximum(squares, 0, out=squares)
+
+
+def _radii(rows: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance (n,) of each row to its k-th nearest neighbour."""
+    # The nearest of its own kind is the row itself, at distance zero, so the k-th neighbour has index k.
+    parts = (np.partition(squared_distances(part, rows), k, axis=1)[:, k] for part in _blocks(rows))
+    return np.concatenate(list(parts))
+
+
+def _centred(samples: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 about the real rows' mean, where squares lose the fewest digits."""
+    centre = real.mean(axis=0, dtype=np.float64)
+    return samples - centre, real - centre
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))

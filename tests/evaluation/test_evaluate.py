@@ -1,0 +1,91 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fastgan.data import from_arrays, load_dataset
+from fastgan.errors import UserError
+from fastgan.evaluation import evaluate
+from fastgan.evaluation.rows import labelled_pair, most_rows, real_pair
+
+from .helpers import giving, table
+
+
+def test_a_diverged_generator_is_one_line():
+    data = load_dataset("ring", rows=100)
+    with pytest.raises(UserError, match=r"^the generator gives NaN or infinity[^\n]*$"):
+        evaluate(lambda count, labels, seed: np.full((count, 2), np.nan, np.float32), data)
+
+
+def test_too_few_rows_are_one_line():
+    rows = np.random.default_rng(0).standard_normal((25, 3))
+    assert evaluate(giving(rows), table(rows))["samples"]["real"] == 12
+    with pytest.raises(
+        UserError, match=r"^data: 19 rows are too few to compare with; evaluation needs at least 20$"
+    ):
+        evaluate(giving(rows), table(rows[:19]))
+    with pytest.raises(UserError, match="5 rows are too few"):
+        evaluate(giving(rows), table(rows), table(rows[:5]))
+
+
+def test_the_same_seed_gives_the_same_json():
+    data = load_dataset("tokens", rows=500)
+    twice = [evaluate(giving(data.array), data, seed=4) for _ in range(2)]
+    assert json.dumps(twice[0], allow_nan=False) == json.dumps(twice[1], allow_nan=False)
+
+
+def test_real_sets_are_disjoint_and_of_one_size():
+    rows = np.arange(101)[:, None]
+    reference, real = real_pair(rows, None, 1000, np.random.default_rng(0))
+    assert len(reference) == len(real) == 50
+    assert not np.intersect1d(reference, real).size
+    reference, real = real_pair(rows, rows[:7] + 500, 1000, np.random.default_rng(0))
+    assert len(reference) == len(real) == 7
+    assert real.min() >= 500
+
+
+def test_rows_to_learn_and_to_be_tested_on_are_disjoint_and_keep_their_labels():
+    rows = np.arange(100)[:, None]
+    (train, train_labels), (test, test_labels) = labelled_pair(
+        table(rows, labels=np.arange(100)), None, np.random.default_rng(0)
+    )
+    assert sorted(np.concatenate([train, test])[:, 0]) == list(range(100))
+    assert len(test) == 20
+    assert (train[:, 0] == train_labels).all() and (test[:, 0] == test_labels).all()
+
+
+def test_wide_rows_are_compared_in_smaller_numbers():
+    assert most_rows(table(np.zeros((20, 784)))) == 5000
+    assert most_rows(table(np.zeros((20, 49_152)))) == 682
+    assert most_rows(table(np.zeros((20, 256), np.int64), "tokens", vocabulary=1000)) == 200
+    rows = np.random.default_rng(0).standard_normal((60, 3000)).astype(np.float32)
+    assert evaluate(giving(rows), table(rows))["KS distance, worst"]["generated"] < 0.4
+
+
+def test_values_that_float32_rounds_are_equal_to_the_data_as_it_is_stored():
+    rows = np.random.default_rng(0).choice([0.1, 0.2, 0.7], (300, 2))
+    stored = from_arrays(rows)
+    assert stored.array.dtype == np.float32
+    assert evaluate(giving(rows), stored)["total variation, worst"]["generated"] < 0.2
+
+
+SKLEARN_MISSING = """
+import sys, numpy as np
+sys.modules["sklearn"] = None
+from fastgan.data import load_dataset
+from fastgan.evaluation import evaluate, left_out
+data = load_dataset("ring", rows=200)
+result = evaluate(lambda count, labels, seed: data.array[np.arange(count) % 200], data)
+print(len(result), "told apart by trees" in result, left_out())
+"""
+
+
+def test_without_scikit_learn_all_else_is_measured_and_one_line_says_what_is_left_out():
+    data = load_dataset("ring", rows=200)
+    full = evaluate(giving(data.array), data)
+    done = subprocess.run([sys.executable, "-c", SKLEARN_MISSING], capture_output=True, text=True, check=True)
+    count, told, line = done.stdout.strip().split(" ", 2)
+    assert (int(count), told) == (len(full) - 1, "False")
+    assert line == "left out: told apart by trees, which needs scikit-learn: pip install 'fastgan[evaluate]'"
