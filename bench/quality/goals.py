@@ -33,6 +33,21 @@ class Goal(NamedTuple):
 
 at_least, at_most = operator.ge, operator.le
 
+ALIKE = (
+    Goal(
+        "MMD p-value",
+        at_least,
+        0.9,
+        0,
+        True,
+        lambda generated, real: float(generated >= 0.05),
+        "seeds whose MMD test cannot tell, p ≥ 0.05",
+    ),
+    Goal("MMD p-value", at_least, 0.05, 2),
+    Goal("told apart by trees", at_most, float("inf"), 2),
+)
+"""Of 2,000 generated and as many real rows; by chance one seed in twenty has p < 0.05, also of real rows."""
+
 # Lin et al. 2018 (PacGAN), table 1: the plain GAN, and the best of PacGAN2 to PacGAN4 in each column.
 GOALS: dict[str, tuple[Goal, ...]] = {
     "ring": (
@@ -73,7 +88,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         ),
     ),
     "sequences": (Goal("NIST rows passed", at_least, 0.98, 1, True),),
-    "least-squares": (Goal("MMD p-value", at_least, 0.05, 2),),
-    "vanilla": (Goal("MMD p-value", at_least, 0.05, 2),),
+    "least-squares": ALIKE,
+    "vanilla": ALIKE,
 }
 """Recipe -> its goals, in the order of the table."""
