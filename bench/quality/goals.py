@@ -32,6 +32,8 @@ class Goal(NamedTuple):
 
 
 at_least, at_most = operator.ge, operator.le
+ANY = float("-inf")
+"""The bound of a figure that is only stated."""
 
 ALIKE = (
     Goal(
@@ -43,8 +45,8 @@ ALIKE = (
         lambda generated, real: float(generated >= 0.05),
         "seeds whose MMD test cannot tell, p ≥ 0.05",
     ),
-    Goal("MMD p-value", at_least, 0.05, 2),
-    Goal("told apart by trees", at_most, float("inf"), 2),
+    Goal("MMD p-value", at_least, ANY, 2),
+    Goal("told apart by trees", at_least, ANY, 2),
 )
 """Of 2,000 generated and as many real rows; by chance one seed in twenty has p < 0.05, also of real rows."""
 
@@ -64,7 +66,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("GAN-test accuracy", at_least, 0.95, 3),
         Goal("GAN-train accuracy", at_least, 0.82, 3),
         Goal("coverage", at_least, 0.50, 3),
-        Goal("Frechet distance", at_most, float("inf"), 1),
+        Goal("Frechet distance", at_least, ANY, 1),
     ),
     "tokens": (
         Goal("valid", at_least, 0.98, 1, True),

@@ -61,7 +61,7 @@ def line(name: str, goal: Goal, stored: Stored) -> list[str]:
     return [
         name,
         goal.name or goal.measure,
-        f"**{shown}**" if got.met else f"{shown} (missed)",
+        shown if not bound else f"**{shown}**" if got.met else f"{shown} (missed)",
         bound,
         real,
         goal.published,
