@@ -18,7 +18,7 @@ PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
 OPTIMISERS = ("adam", "sgd", "rmsprop")
 
-_NORM = "of the sums in the {}'s hidden layers: over the rows of a batch, or the columns of a row"
+_NORM = "normalise the sums in the {}'s hidden layers, over the rows of a batch or the columns of each row"
 _CONCAT = "each hidden layer of the {} hands on, beside its outputs, what it has read"
 _DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
 

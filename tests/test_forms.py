@@ -103,6 +103,9 @@ def test_a_whole_step_against_pytorch(make_trainer, form, training, backend):
         dict(generator_dropout=0.0),
         dict(discriminator_dropout=0.0),
         dict(
+            generator=[], discriminator=[], generator_norm="batch", gradient_penalty="r1", penalty_weight=1.0
+        ),
+        dict(
             FORMS["maxout"], classes=3, gradient_penalty="r1", penalty_weight=1.0, discriminator_dropout=0.0
         ),
         dict(
@@ -117,6 +120,22 @@ def test_a_whole_step_against_pytorch(make_trainer, form, training, backend):
 )
 def test_other_ways_to_train_against_pytorch(make_trainer, training):
     assert_a_step_is_pytorchs(make_trainer(**(SMALL | SGD | FORMS["dropout"] | training)))
+
+
+PUBLISHED = {
+    "pacgan": dict(generator_norm="batch", discriminator_activation="maxout", packing=4),
+    "ctgan": dict(
+        **dict(generator_norm="batch", generator_concat=True, discriminator_dropout=0.5, packing=2),
+        **dict(loss="wasserstein", gradient_penalty="wgan-gp"),
+    ),
+}
+
+
+@pytest.mark.parametrize("training", PUBLISHED.values(), ids=PUBLISHED)
+def test_published_networks_against_pytorch(make_trainer, training):
+    """Of Lin et al. 2018, arXiv 1712.04086, and Xu et al. 2019, arXiv 1907.00503, made small."""
+    wide = dict(generator=[17, 12, 12, 12], discriminator=[16, 12, 12])
+    assert_a_step_is_pytorchs(make_trainer(**(wide | SGD | training)))
 
 
 @EVERY_PAIR
