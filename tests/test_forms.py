@@ -126,7 +126,7 @@ PUBLISHED = {
     "pacgan": dict(generator_norm="batch", discriminator_activation="maxout", packing=4),
     "ctgan": dict(
         **dict(generator_norm="batch", generator_concat=True, discriminator_dropout=0.5, packing=2),
-        **dict(loss="wasserstein", gradient_penalty="wgan-gp"),
+        **dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_weight=1.0),
     ),
 }
 
