@@ -33,7 +33,7 @@ def _nothing(values: Any, *others: Any) -> None:
 
 
 def _either(field: str, function: Callable[..., Any], without: Callable[..., Any]) -> Callable[..., Any]:
-    work, other = part(function), part(without)
+    part(function), part(without)
 
     @functools.wraps(function)
     def choose(values: Any, *others: Any) -> Any:
@@ -41,9 +41,7 @@ def _either(field: str, function: Callable[..., Any], without: Callable[..., Any
 
     @overload(choose, strict=False, jit_options={"no_cfunc_wrapper": True})
     def _choose(values: Any, *others: Any) -> Any:
-        if _type_of(values, field) == types.none:
-            return lambda values, *others: other(values, *others)
-        return lambda values, *others: work(values, *others)
+        return without if _type_of(values, field) == types.none else function
 
     return choose
 

@@ -159,24 +159,11 @@ def drop(net, layer, y, first, batch, out):
         dropout(y, net.form.dropout, batch.gan.key, batch.gan.clock, stream, first, out)
 
 
-def _plain_outputs(net, layer, x, labels, first, batch, y):
-    layer_outputs(net, layer, x, labels, y)
-
-
-@where("form", without=_plain_outputs)
-def make_outputs(net, layer, x, labels, first, batch, y):
-    """Outputs y of a layer from x, the rows from `first` on, conditional on labels unless size 0."""
-    formed_outputs(net.form, net, layer, x, labels, first, batch, y)
-
-
-def _as_made(net, layer, x, y, first, batch):
-    return y
-
-
-@where("form", without=_as_made)
-def handed_on(net, layer, x, y, first, batch):
-    """What the next layer reads where this one made y of x, the rows from `first` on; without a batch, to sample."""
+@where("form", without=layer_outputs)
+def run_layer(net, layer, x, labels, first, batch):
+    """What a layer hands on where it reads x, the rows from `first` on, conditional on labels unless size 0."""
     form = net.form
+    y = formed_outputs(form, net, layer, x, labels, first, batch)
     if layer == len(net.layers) - 1 or not form.apart:
         return y
     out = fed_rows(net, form.fed, layer, len(y), first)

@@ -109,30 +109,32 @@ def columns_of(net, layer):
 
 
 @part
-def layer_outputs(net, layer, x, labels, y):
-    """Outputs y (rows, outputs) of a layer that is not normalised from x, conditional on labels unless size 0."""
+def layer_outputs(net, layer, x, labels, first, batch):
+    """What a layer that is not normalised makes of x, the rows from `first` on, conditional on labels unless size 0."""
     w, b = applied(net, layer)
+    y = layer_rows(net, net.outputs, layer, len(x), first)
     activation = net.layers[layer, ACTIVATION]
     if layer == 0 and labels.size > 0:
         conditional_forward(x, labels, w, b, activation, net.slope, y)
     else:
         dense_forward(x, w, b, activation, net.slope, y)
+    return y
 
 
-def _plain_outputs(form, net, layer, x, labels, first, batch, y):
-    layer_outputs(net, layer, x, labels, y)
+def _plain_outputs(form, net, layer, x, labels, first, batch):
+    return layer_outputs(net, layer, x, labels, first, batch)
 
 
 @where("norm", without=_plain_outputs)
-def formed_outputs(form, net, layer, x, labels, first, batch, y):
-    """Outputs y of a layer from x, normalised if it is a hidden one; by running moments without a batch."""
+def formed_outputs(form, net, layer, x, labels, first, batch):
+    """What a layer makes of x, normalised if it is a hidden one; by running moments without a batch."""
     if layer == len(net.layers) - 1:
-        layer_outputs(net, layer, x, labels, y)
-        return
+        return layer_outputs(net, layer, x, labels, first, batch)
     norm, rows, outputs = form.norm, len(x), net.layers[layer, OUTPUTS]
     activation, slope = net.layers[layer, ACTIVATION], net.slope
     w, shift = applied(net, layer)
     scale, zeros = scale_of(net, net.params, layer), norm.zeros[:outputs]
+    y = layer_rows(net, net.outputs, layer, rows, first)
     z = layer_rows(net, norm.normed, layer, rows, first)
     if layer == 0 and labels.size > 0:
         conditional_forward(x, labels, w, zeros, LINEAR, slope, z)
@@ -141,7 +143,7 @@ def formed_outputs(form, net, layer, x, labels, first, batch, y):
     if not norm.of_batch:
         inverse = norm.row_inverse[layer, first : first + rows]
         layer_norm_forward(z, EPSILON, scale, shift, activation, slope, inverse, y)
-        return
+        return y
     start, stop = columns_of(net, layer)
     if batch is None:
         mean, inverse = norm.running[0, start:stop], norm.inverse[0, start:stop]
@@ -150,6 +152,7 @@ def formed_outputs(form, net, layer, x, labels, first, batch, y):
         mean, inverse = norm.mean[start:stop], norm.inverse[half_of(batch), start:stop]
         measure(net, norm, layer, batch)
     batch_norm_forward(z, mean, inverse, scale, shift, activation, slope, y)
+    return y
 
 
 @part

@@ -8,9 +8,8 @@ from fastgan.forms import (
     hand_down,
     hand_to_input,
     hand_up,
-    handed_on,
-    make_outputs,
     read_rows,
+    run_layer,
 )
 from fastgan.networks import (
     ACTIVATION,
@@ -45,12 +44,9 @@ def forward(net, x, labels, first=0, batch=None):
 
     The arena's rows from `first` on are written. Without a `forms.Batch`, it is run as for samples.
     """
-    rows = x.shape[0]
     source = x
     for layer in range(len(net.layers)):
-        y = layer_rows(net, net.outputs, layer, rows, first)
-        make_outputs(net, layer, source, labels, first, batch, y)
-        source = handed_on(net, layer, source, y, first, batch)
+        source = run_layer(net, layer, source, labels, first, batch)
     if net.softmax_group > 0:
         grouped_softmax(source, net.softmax_group)
     return source
