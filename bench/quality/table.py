@@ -98,7 +98,8 @@ def caption(results: Sequence[Stored]) -> str:
     return (
         f"Mean over seeds ± standard error; in brackets the median time of a training, with {used}, on a machine of "
         f"{first['cores']} cores ({first['cpu']}) that others used as well. Commit {commits}, {last}. A goal is met by "
-        "the mean; real rows are fresh ones, measured in the same way. Published: Lin et al. 2018, table 1, 10 runs."
+        "the mean; real rows are ones not trained on, measured in the same way. Published: Lin et al. 2018, table 1, "
+        "10 runs; PacGAN is the best of its three sizes in each row."
     )
 
 
