@@ -14,16 +14,16 @@ from fastgan_kernels import acgan_head_rows, add_noise, copy, mean_rows, relativ
 
 
 @part
-def judge(gan, team, x, labels, role, place, draw, dx, statistics):
-    """A role's losses on x (rows, columns), and their gradients down the discriminator, into dx unless size 0.
+def judge(gan, x, labels, role, place, draw, statistics):
+    """A role's losses on x (rows, columns), and their gradients down the discriminator.
 
     Row i of x is row `place` + i of the discriminator's arena and of the losses; `draw` is which of the step's batches
     it is. The team shares the rows, and meets when all are judged.
     """
-    look(gan, team, x, labels, role, place, draw)
-    pass_back(gan, team, len(x), place, draw, dx)
-    meet(team)
-    record(gan, team, len(x), place, statistics)
+    look(gan, gan.team, x, labels, role, place, draw)
+    pass_back(gan, gan.team, len(x), place, draw, x[:0])
+    meet(gan.team)
+    record(gan, gan.team, len(x), place, statistics)
 
 
 @part

@@ -216,6 +216,10 @@ class Settings:
             raise UserError(
                 "loss is 'relativistic', which pairs real and fake rows, but update is 'separate'; set update = 'joint'"
             )
+        if self.update == "separate" and self.batch_size % 2:
+            raise UserError(
+                f"batch_size is {self.batch_size}, which has no half; give an even number or update = 'joint'"
+            )
         half = self.batch_size if self.update == "joint" else self.batch_size // 2
         if half % self.packing:
             raise UserError(
@@ -228,32 +232,6 @@ class Settings:
                 "class; set packing to 1 or n_classes to 0"
             )
         self._check_unread()
-        for player in ("generator", "discriminator"):
-            self._check_form(player)
-        if self.penalty_one_sided and self.gradient_penalty != "wgan-gp":
-            raise UserError(
-                f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
-                "side; give gradient_penalty = 'wgan-gp' or set it to false"
-            )
-        if self.loss == "relativistic" and self.update != "joint":
-            raise UserError(
-                "loss is 'relativistic', which pairs real and fake rows, but update is 'separate'; set update = 'joint'"
-            )
-        half = self.batch_size if self.update == "joint" else self.batch_size // 2
-        if half % self.packing:
-            raise UserError(
-                f"packing is {self.packing}, which does not divide the discriminator's {half} rows of a kind; "
-                "give another batch_size"
-            )
-        if self.packing > 1 and self.n_classes:
-            raise UserError(
-                f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
-                "class; set packing to 1 or n_classes to 0"
-            )
-        if self.update == "separate" and self.batch_size % 2:
-            raise UserError(
-                f"batch_size is {self.batch_size}, which has no half; give an even number or update = 'joint'"
-            )
 
     def _check_unread(self) -> None:
         """Raise `UserError` for a knob that has no effect because another is not set."""

@@ -136,7 +136,7 @@ def judge_half(gan, half, x, y, role, streams, statistics, penalty):
     """A role's losses on the rows x of a half, its penalty if it has one, and their gradients at each row."""
     draw = draw_of(half, streams)
     blur(gan, gan.team, x, NOISE + draw)
-    judge(gan, gan.team, x, y, role, half.place * len(x), draw, x[:0], statistics)
+    judge(gan, x, y, role, half.place * len(x), draw, statistics)
     penalise_half(gan, half, len(x), streams, penalty)
 
 

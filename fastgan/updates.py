@@ -102,42 +102,42 @@ def measure_gradient(net, team):
     meet(team)
 
 
+@part
+def spectral_state(net, layer):
+    """A layer's part of `Spectral`: left (inputs,), right (outputs,), inverse (1,) and sums (inputs,)."""
+    left, right = net.layers[:layer, INPUTS].sum(), net.layers[:layer, OUTPUTS].sum()
+    inputs, outputs = left + net.layers[layer, INPUTS], right + net.layers[layer, OUTPUTS]
+    state = net.spectral
+    return (
+        state.left[left:inputs],
+        state.right[right:outputs],
+        state.inverse[layer : layer + 1],
+        state.sums[left:inputs],
+    )
+
+
 @only_with("spectral")
 def normalise(net, team, iterate):
     """Make the weights that the network applies from its parameters, after one power iteration or with the last one's.
 
     Layers are shared out to the team.
     """
-    inputs = outputs = 0
-    for layer in range(len(net.layers)):
-        left, right = inputs, outputs
-        inputs, outputs = inputs + net.layers[layer, INPUTS], outputs + net.layers[layer, OUTPUTS]
-        if layer % team.size == team.rank:
-            w, b = weights(net, net.params, layer)
-            scaled, scaled_bias = weights(net, net.spectral.scaled, layer)
-            inverse = net.spectral.inverse[layer : layer + 1]
-            if iterate:
-                power_iteration(w, net.spectral.left[left:inputs], net.spectral.right[right:outputs], inverse)
-            spectral_scale(w, inverse, scaled)
-            copy(b, scaled_bias)
+    for layer in range(team.rank, len(net.layers), team.size):
+        w, b = weights(net, net.params, layer)
+        scaled, scaled_bias = weights(net, net.spectral.scaled, layer)
+        u, v, inverse, _ = spectral_state(net, layer)
+        if iterate:
+            power_iteration(w, u, v, inverse)
+        spectral_scale(w, inverse, scaled)
+        copy(b, scaled_bias)
 
 
 @only_with("spectral")
 def undo_normalisation(net, team):
     """Turn gradients at the weights that the network applies into gradients at its parameters."""
-    inputs = outputs = 0
-    for layer in range(len(net.layers)):
-        left, right = inputs, outputs
-        inputs, outputs = inputs + net.layers[layer, INPUTS], outputs + net.layers[layer, OUTPUTS]
-        if layer % team.size == team.rank:
-            dw, _ = weights(net, net.grads, layer)
-            scaled, _ = weights(net, net.spectral.scaled, layer)
-            spectral_backward(
-                dw,
-                scaled,
-                net.spectral.left[left:inputs],
-                net.spectral.right[right:outputs],
-                net.spectral.inverse[layer : layer + 1],
-                net.spectral.sums[left:inputs],
-            )
+    for layer in range(team.rank, len(net.layers), team.size):
+        dw, _ = weights(net, net.grads, layer)
+        scaled, _ = weights(net, net.spectral.scaled, layer)
+        u, v, inverse, sums = spectral_state(net, layer)
+        spectral_backward(dw, scaled, u, v, inverse, sums)
     meet(team)
