@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgan.data.dataset import DataSpec
+from fastgan.embedding import draw_table, with_embedding
 from fastgan.errors import UserError
 from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
 from fastgan.networks import (
@@ -13,6 +14,7 @@ from fastgan.networks import (
     Optimiser,
     aligned,
     build_network,
+    entries_of,
     initialise,
     share_out,
 )
@@ -65,12 +67,20 @@ def _optimiser(
 def build_generator(
     settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
 ) -> Network:
-    """The generator: latent_dim + n_classes inputs, the hidden layers, one output a column the networks see."""
+    """The generator: latent_dim inputs and those of the label, the hidden layers, one output a column the networks see.
+
+    A label has n_classes inputs, or a vector of label_embedding numbers.
+    """
+    if settings.label_embedding and not n_classes:
+        raise UserError(
+            f"label_embedding is {settings.label_embedding} but there are no labels; give labels or leave it at 0"
+        )
+    table = (n_classes if settings.label_embedding else 0, settings.label_embedding)
     last = output_activation(settings, spec)
     hidden, activation = list(settings.generator), settings.generator_activation
     pieces, joined = pieces_of(settings, activation), settings.generator_concat
     net = build_network(
-        [settings.latent_dim + n_classes, *hidden, spec.network_width],
+        [settings.latent_dim + (settings.label_embedding or n_classes), *hidden, spec.network_width],
         [activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
         slope=settings.leaky_slope,
@@ -79,10 +89,11 @@ def build_generator(
         pieces=pieces,
         joined=joined,
         normed=settings.generator_norm != "none",
-        classes=n_classes,
+        classes=0 if settings.label_embedding else n_classes,
+        table=table,
     )
     return with_form(
-        net,
+        with_embedding(net, *table, of_tokens=False),
         dropout=settings.generator_dropout,
         masks=GENERATOR_MASKS,
         pieces=pieces,
@@ -94,11 +105,18 @@ def build_generator(
 def build_discriminator(
     settings: Settings, spec: DataSpec, n_classes: int, *, max_rows: int, steps_per_epoch: int = 1
 ) -> Network:
-    """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits."""
+    """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits.
+
+    A token has as many columns as there are tokens, or a vector of token_embedding numbers.
+    """
+    width, columns = settings.token_embedding, spec.network_width * settings.packing
+    if width and not spec.vocabulary:
+        raise UserError(f"token_embedding is {width} but the data are not tokens; leave it at 0")
+    table = (spec.vocabulary if width else 0, width)
     hidden, activation = list(settings.discriminator), settings.discriminator_activation
     pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
     net = build_network(
-        [spec.network_width * settings.packing, *hidden, 1 + n_classes],
+        [columns // spec.vocabulary * width if width else columns, *hidden, 1 + n_classes],
         [activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
@@ -108,9 +126,10 @@ def build_discriminator(
         pieces=pieces,
         joined=joined,
         normed=settings.discriminator_norm != "none",
+        table=table,
     )
     return with_form(
-        net,
+        with_embedding(net, *table, of_tokens=True),
         dropout=settings.discriminator_dropout,
         masks=DISCRIMINATOR_MASKS,
         pieces=pieces,
@@ -185,10 +204,14 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     discriminator = build_discriminator(
         settings, spec, n_classes, max_rows=packs, steps_per_epoch=steps_per_epoch
     )
+    if settings.straight_through and not spec.vocabulary:
+        raise UserError("straight_through is true but the data are not tokens; leave it at false")
     random = np.random.Generator(np.random.Philox(key=settings.seed, counter=_INITIAL_WEIGHTS))
     initialise(generator, settings.init, settings.init_std, random)
     initialise(discriminator, settings.init, settings.init_std, random)
     start_spectral(discriminator, random)
+    draw_table(generator, random)
+    draw_table(discriminator, random)
     width = spec.network_width * settings.packing
     return Gan(
         generator=generator,
@@ -223,6 +246,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
+        hard=True if settings.straight_through else None,
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )
@@ -247,7 +271,7 @@ def build_team(gan: Gan, threads: int) -> list[Gan]:
 
     Every thread counts for itself, the first one in the GAN's own arrays: an interrupted call leaves no count behind.
     """
-    blocks = [share_out(net.layers, threads) for net in (gan.generator, gan.discriminator)]
+    blocks = [share_out(net.layers, threads, entries_of(net)) for net in (gan.generator, gan.discriminator)]
     return [
         gan._replace(
             generator=_player(gan.generator, of_generator, counts=team.rank == 0),

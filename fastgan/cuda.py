@@ -11,7 +11,7 @@ import numpy as np
 import fastgan_kernels
 from fastgan.backends import Backend
 from fastgan.errors import UserError
-from fastgan.networks import whole_layers
+from fastgan.networks import Network, entries_of, whole_layers
 from fastgan.staging import Stage
 from fastgan.state import STATISTICS, Gan
 from fastgan.step import TRAIN, perform
@@ -260,10 +260,12 @@ def twin_of(host: Gan) -> Gan:
     """The same GAN with its arrays on the device, and a ring for the statistics of its steps."""
     ring = kernels.to_device(np.zeros((RING, len(STATISTICS)), np.float32))
     twin: Gan = _on_device(host)
+
+    def player(net: Network) -> Network:
+        return net._replace(blocks=whole_layers(net.layers, entries_of(net)))
+
     return twin._replace(
-        generator=twin.generator._replace(blocks=whole_layers(host.generator.layers)),
-        discriminator=twin.discriminator._replace(blocks=whole_layers(host.discriminator.layers)),
-        ring=ring,
+        generator=player(twin.generator), discriminator=player(twin.discriminator), ring=ring
     )
 
 

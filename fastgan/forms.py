@@ -122,6 +122,10 @@ def with_form(
 def with_rows(net: Network, rows: int) -> Network:
     """Return a network with an arena of its own for the outputs of so many rows."""
     own = net._replace(outputs=aligned(rows * int(net.layers[:, OUTPUTS].sum())), max_rows=rows)
+    if net.embedding is not None:
+        own = own._replace(
+            embedding=net.embedding._replace(inputs=aligned(rows * int(net.layers[0, INPUTS])))
+        )
     form = net.form
     if form is None:
         return own

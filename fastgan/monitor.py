@@ -114,11 +114,11 @@ def outputs(discriminator: Network, rows: np.ndarray) -> np.ndarray:
     Of packs, where D judges several rows together. The pass has an arena of its own; that of the training stays as it
     is.
     """
+    from fastgan.embedding import columns_given
     from fastgan.forms import with_rows
-    from fastgan.networks import INPUTS
     from fastgan.passes import forward
 
-    pack = int(discriminator.layers[0, INPUTS]) // rows.shape[1]
+    pack = columns_given(discriminator) // rows.shape[1]
     rows = rows[: len(rows) // pack * pack].reshape(len(rows) // pack, -1)
     return forward(with_rows(discriminator, len(rows)), rows, np.zeros(0, np.int64))[:, 0].astype(np.float64)
 

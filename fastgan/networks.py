@@ -14,6 +14,7 @@ from fastgan.team import GROUP
 from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
 
 if TYPE_CHECKING:
+    from fastgan.embedding import Embedding
     from fastgan.forms import Form
 
 ADAM, SGD, RMSPROP = range(3)
@@ -26,6 +27,7 @@ INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS, END = range(7)
 # last block of a layer ends with its bias and scale), and those that the optimiser moves once the block's gradient is
 # there.
 LAYER, FIRST, COUNT, START, STOP, MOVE_START, MOVE_STOP = range(7)
+TABLE = -1  # in the place of a layer: the table of an embedding, which comes before them
 
 # Parameters of a block: its gradient and moments stay in a core's cache while the block is updated.
 BLOCK = 2**17
@@ -97,6 +99,7 @@ class Network(NamedTuple):
     squares: np.ndarray
     spectral: Spectral | None
     form: Form | None
+    embedding: Embedding | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -136,14 +139,17 @@ def build_network(
     joined: bool = False,
     normed: bool = False,
     classes: int = 0,
+    table: tuple[int, int] = (0, 0),
 ) -> Network:
     """Lay out a network with these layer widths (inputs first) and the activation of each layer after the inputs.
 
     A layer of maxout makes `pieces` sums for each of its outputs, which `forms` turns into these; a joined one hands on
-    what it has read as well, but for the label, one of `classes`; a normed one has scales after its biases.
+    what it has read as well, but for the label, one of `classes`; a normed one has scales after its biases. An
+    embedding's `table` of so many entries and numbers in each comes before the layers.
     """
     rows: list[tuple[int, ...]] = []
-    offset = units = 0
+    entries, width = table
+    offset, units = entries * width, 0
     inputs = widths[0]
     for width, activation in zip(widths[1:], activations, strict=True):
         outputs = width * pieces if activation == "maxout" else width
@@ -167,10 +173,11 @@ def build_network(
         squares=np.zeros(-(-offset // BLOCK) if optimiser.clip_norm > 0 else 0, np.float32),
         spectral=_spectral(layers, offset) if spectral else None,
         form=None,
+        embedding=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),
-        blocks=share_out(layers, 1)[0],
+        blocks=share_out(layers, 1, entries)[0],
         rate=np.zeros(1, np.float32),
         updates=np.zeros(1, np.int64),
         at_once=not spectral and optimiser.clip_norm == 0,
@@ -193,12 +200,19 @@ def _spectral(layers: np.ndarray, size: int) -> Spectral:
     )
 
 
-def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
-    """Cut the parameters into blocks, (blocks, 7) int64 for each thread, as many parameters for each as can be."""
+def share_out(layers: np.ndarray, threads: int, entries: int = 0) -> list[np.ndarray]:
+    """Cut the parameters into blocks, (blocks, 7) int64 for each thread, as many parameters for each as can be.
+
+    Before the layers lies a table of so many entries.
+    """
     total = int(layers[-1, END])
     most = min(BLOCK, -(-total // (2 * threads)) if threads > 1 else BLOCK)
     blocks = []
-    for layer, (inputs, outputs, weights, bias, _, _, end) in enumerate(layers.tolist()):
+    parts = [(layer, *row[:4], row[END]) for layer, row in enumerate(layers.tolist())]
+    if entries:
+        before = int(layers[0, WEIGHTS])
+        parts.insert(0, (TABLE, entries, before // entries, 0, before, before))
+    for layer, inputs, outputs, weights, bias, end in parts:
         height = max(1, most // outputs // GROUP) * GROUP
         for first in range(0, inputs, height):
             count = min(height, inputs - first)
@@ -210,13 +224,20 @@ def share_out(layers: np.ndarray, threads: int) -> list[np.ndarray]:
     return [table[middle * threads // total == rank] for rank in range(threads)]
 
 
-def whole_layers(layers: np.ndarray) -> np.ndarray:
+def whole_layers(layers: np.ndarray, entries: int = 0) -> np.ndarray:
     """Blocks for a machine that is fastest on much at once: a layer each, and all parameters move after the last."""
     table = np.zeros((len(layers), 7), np.int64)
     table[:, LAYER], table[:, COUNT] = np.arange(len(layers)), layers[:, INPUTS]
     table[:, START], table[:, STOP] = layers[:, WEIGHTS], layers[:, END]
     table[-1, MOVE_STOP] = layers[-1, END]
+    if entries:
+        return np.vstack([[(TABLE, 0, entries, 0, layers[0, WEIGHTS], 0, 0)], table])
     return table
+
+
+def entries_of(net: Network) -> int:
+    """Entries of the table that lies before the layers; 0 without one."""
+    return net.embedding.entries if net.embedding else 0
 
 
 def initialise(net: Network, method: str, std: float, random: np.random.Generator) -> None:

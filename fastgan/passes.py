@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fastgan.compiled import part
+from fastgan.embedding import carry_to_input, embedded, inputs_read, table_gradient, tangents_read
 from fastgan.forms import (
     biases_left,
     hand_down,
-    hand_to_input,
     hand_up,
     read_rows,
     run_layer,
@@ -19,17 +19,16 @@ from fastgan.networks import (
     OUTPUTS,
     START,
     STOP,
+    TABLE,
     applied,
     last_delta,
     layer_rows,
 )
 from fastgan_kernels import (
-    LINEAR,
     activation_backward,
     activation_curvature,
     add,
     conditional_backward_weights,
-    dense_backward_rows,
     dense_backward_weights,
     dense_tangent,
     first_column,
@@ -44,9 +43,9 @@ def forward(net, x, labels, first=0, batch=None):
 
     The arena's rows from `first` on are written. Without a `forms.Batch`, it is run as for samples.
     """
-    source = x
+    source, given = embedded(net, x, labels, first)
     for layer in range(len(net.layers)):
-        source = run_layer(net, layer, source, labels, first, batch)
+        source = run_layer(net, layer, source, given, first, batch)
     if net.softmax_group > 0:
         grouped_softmax(source, net.softmax_group)
     return source
@@ -83,10 +82,7 @@ def carry_down(net, rows, points, deltas, dx, batch):
     for layer in range(last, 0, -1):
         w, _ = applied(net, layer)
         dz = hand_down(net, layer - 1, dz, w, points, deltas, batch)
-    if dx.size > 0:
-        w, _ = applied(net, 0)
-        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
-        hand_to_input(net, deltas, dx)
+    carry_to_input(net, dz, deltas, dx)
 
 
 @part
@@ -95,7 +91,7 @@ def carry_up(net, x, points, tangents, batch):
 
     Those of all layers are written to the arena's rows from `tangents` on, where the deltas are the slope's.
     """
-    rows, dx = len(x), x
+    rows, dx = len(x), tangents_read(net, x, tangents)
     for layer in range(len(net.layers) - 1):
         w, _ = applied(net, layer)
         activation = net.layers[layer, ACTIVATION]
@@ -121,6 +117,7 @@ def carry_curvature(net, rows, points, batch):
         w, _ = applied(net, layer)
         dz = hand_down(net, layer - 1, dz, w, points, points, batch)
         add(layer_rows(net, net.curvature, layer - 1, rows, points), dz)
+    carry_to_input(net, dz, points, dz[:0])
 
 
 @part
@@ -130,6 +127,9 @@ def gradient(net, block, x, labels, biased):
     The biases see the first `biased` rows alone.
     """
     rows, layer, first = len(x), block[LAYER], block[FIRST]
+    if layer == TABLE:
+        table_gradient(net, block, x, labels)
+        return
     outputs = net.layers[layer, OUTPUTS]
     end = block[START] + block[COUNT] * outputs
     dw = net.grads[block[START] : end].reshape((block[COUNT], outputs))
@@ -140,7 +140,9 @@ def gradient(net, block, x, labels, biased):
         db = db[:0]
     if layer > 0:
         dense_backward_weights(read_rows(net, layer - 1, rows), dz, dw, db, first)
-    elif labels.size > 0:
-        conditional_backward_weights(x, labels, dz, dw, db, first)
+        return
+    source, given = inputs_read(net, x, labels, 0)
+    if given.size > 0:
+        conditional_backward_weights(source, given, dz, dw, db, first)
     else:
-        dense_backward_weights(x, dz, dw, db, first)
+        dense_backward_weights(source, dz, dw, db, first)

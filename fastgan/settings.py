@@ -56,6 +56,18 @@ class Settings:
         "model", (64, 64), "hidden layer widths of the discriminator", least=1
     )
     latent_dim: int = knob("model", 16, "numbers in a latent vector", least=1)
+    label_embedding: int = knob(
+        "model",
+        0,
+        "numbers in the vector that stands for a label at the generator's input; 0: its one-hot vector",
+        least=0,
+    )
+    token_embedding: int = knob(
+        "model",
+        0,
+        "numbers in the vector that stands for a token at the discriminator's input; 0: its one-hot vector",
+        least=0,
+    )
     latent: str = knob("model", "normal", "distribution of the latent vector", choices=("normal", "uniform"))
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
     generator_activation: str = knob(
@@ -113,6 +125,12 @@ class Settings:
     )
     instance_noise_epochs: float = knob(
         "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
+    )
+    straight_through: bool = knob(
+        "training",
+        False,
+        "tokens: the discriminator sees the likeliest one of each position, and the generator learns as if it saw "
+        "their probabilities",
     )
     sampling: str = knob(
         "training",

@@ -41,9 +41,12 @@ def test_no_two_things_lie_in_one_place(kind, joint, smooth):
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradient_of_a_penalty_by_central_differences(make_trainer, kind, activation):
+@pytest.mark.parametrize("vectors", [0, 3])
+def test_gradient_of_a_penalty_by_central_differences(make_trainer, kind, activation, vectors):
     """Of the penalty alone, in float64: the head's deltas are zero."""
     trainer = make_trainer(
+        "tokens" if vectors else "numbers",
+        token_embedding=vectors,
         classes=2,
         update="joint",
         batch_size=6,
@@ -55,6 +58,9 @@ def test_gradient_of_a_penalty_by_central_differences(make_trainer, kind, activa
     net = gan.discriminator
     doubled = ("params", "grads", "outputs", "deltas", "curvature")
     net = net._replace(**{name: getattr(net, name).astype(float) for name in doubled})
+    if vectors:
+        doubled = {name: getattr(net.embedding, name).astype(float) for name in ("inputs", "dinputs", "bias")}
+        net = net._replace(embedding=net.embedding._replace(**doubled))
     random = np.random.default_rng(2)
     net.params[...] += random.normal(0, 0.1, net.params.shape)
     gan = gan._replace(

@@ -70,8 +70,10 @@ def test_the_numbers_in_the_readme_are_those_of_the_results():
     assert text.partition(table.MARKS[0])[2].partition(table.MARKS[1])[0] == table.section()
 
 
-def test_goals_are_of_packaged_recipes_and_each_result_has_its_measures():
-    assert goals.GOALS.keys() <= set(recipes.names())
+def test_goals_are_of_recipes_and_each_result_has_its_measures():
+    own = {path.stem for path in seeds.RECIPES.glob("*.toml")}
+    assert own and all(seeds.changed_recipe(name, []).name == name for name in own)
+    assert own < goals.GOALS.keys() <= own | set(recipes.names())
     for path in seeds.FOLDER.glob("*.json"):
         found = seeds.Stored.read(path)
         assert all(table.reached(goal, found) for goal in goals.GOALS[found.recipe])

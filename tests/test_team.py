@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from fastgan.build import build_team
-from fastgan.networks import COUNT, FIRST, INPUTS, LAYER, START, STOP, share_out
+from fastgan.networks import COUNT, FIRST, INPUTS, LAYER, START, STOP, TABLE, share_out
 from fastgan.team import ARRIVALS, CANCELLED, GROUP, meet, share, team_of
 
 
@@ -27,13 +27,16 @@ def test_shares_are_whole_groups_of_every_row_once(rows, threads):
     ("generator", "discriminator"), [([7], [9, 5]), ([300, 1], [1]), ([1024], [2048, 33])], ids=str
 )
 def test_blocks_are_every_parameter_once(make_trainer, generator, discriminator, threads):
-    gan = make_trainer(generator=generator, discriminator=discriminator).gan
-    for net in (gan.generator, gan.discriminator):
-        shares = share_out(net.layers, threads)
+    vectors = dict(label_embedding=3, token_embedding=20)
+    gan = make_trainer(
+        "tokens", rows=600, classes=60, generator=generator, discriminator=discriminator, **vectors
+    ).gan
+    for net, entries in ((gan.generator, 60), (gan.discriminator, 5)):
+        shares = share_out(net.layers, threads, entries)
         blocks = np.concatenate(shares)
         assert blocks[0, START] == 0 and blocks[-1, STOP] == len(net.params)
         np.testing.assert_array_equal(blocks[1:, START], blocks[:-1, STOP])
-        for layer, inputs in enumerate(net.layers[:, INPUTS]):
+        for layer, inputs in [(TABLE, entries), *enumerate(net.layers[:, INPUTS])]:
             of_layer = blocks[blocks[:, LAYER] == layer]
             rows = [row for block in of_layer for row in range(block[FIRST], block[FIRST] + block[COUNT])]
             assert rows == list(range(inputs))

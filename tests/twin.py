@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastgan.batches import generate, real_batch
+from fastgan.embedding import table_of
 from fastgan.forms import MOST_LAYERS, running_moments
 from fastgan.networks import weights
 from fastgan.norms import EPSILON, MOMENTUM, columns_of, scale_of
@@ -33,7 +34,9 @@ class Player:
 
     def __init__(self, gan, net, activation, last, classes=0, group=0):
         self.gan, self.form = gan, net.form
-        self.layers, self.running = [], []
+        self.layers, self.running, self.table = [], [], []
+        if net.embedding is not None:
+            self.table = [torch.tensor(table_of(net, net.params).astype(float), requires_grad=True)]
         moments = running_moments(net)
         for layer in range(len(net.layers)):
             arrays = [*weights(net, net.params, layer)]
@@ -43,7 +46,7 @@ class Player:
             if moments is not None:
                 columns = slice(*columns_of(net, layer))
                 self.running.append([torch.tensor(each[columns].astype(float)) for each in moments])
-        self.tensors = [each for layer in self.layers for each in layer]
+        self.tensors = self.table + [each for layer in self.layers for each in layer]
         self.activation, self.last, self.classes, self.group = activation, last, classes, group
         self.vectors = []
         if net.spectral is not None:
@@ -83,6 +86,10 @@ class Player:
 
     def __call__(self, x, labels=None, first=0, draw=None):
         label = functional.one_hot(labels, self.classes) if self.classes else x[:, :0]
+        if self.table and self.classes:
+            x, label = torch.cat([x, self.table[0][labels]], dim=1), x[:, :0]
+        elif self.table:
+            x = (x.reshape(len(x), -1, len(self.table[0])) @ self.table[0]).reshape(len(x), -1)
         count = len(self.layers)
         for layer in range(count):
             read = torch.cat([x, label], dim=1) if layer == 0 else x
@@ -156,6 +163,10 @@ class Twin:
             moments[...] = before
         labels = torch.tensor(gan.latent_labels[:rows].copy())
         fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels, 0, streams)
+        if gan.hard:
+            likeliest = fake.reshape(-1, gan.vocabulary).argmax(dim=1)
+            hard = functional.one_hot(likeliest, gan.vocabulary).reshape(fake.shape)
+            fake = fake + (hard - fake).detach()
         return fake.reshape(rows // gan.pack, -1), labels
 
     def loss(self, role, x, labels, place=0, draw=None):

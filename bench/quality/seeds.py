@@ -15,6 +15,8 @@ from fastgan.atomic import write_atomically
 from fastgan.recipe import Recipe
 
 FOLDER = Path(__file__).parent / "results"
+RECIPES = Path(__file__).parent / "recipes"
+"""Recipes that are measured beside the packaged ones."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ class Stored:
 
 
 def changed_recipe(name: str, changes: Sequence[str]) -> Recipe:
-    """The packaged recipe `name` with ``section.key=value`` changes."""
-    recipe = recipes.load(name)
+    """The recipe `name`, packaged or of `RECIPES`, with ``section.key=value`` changes."""
+    own = RECIPES / f"{name}.toml"
+    recipe = recipes.load(str(own) if own.exists() else name)
     for change in changes:
         recipe = recipes.override(recipe, change)
     recipes.check(recipe)

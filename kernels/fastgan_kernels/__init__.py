@@ -19,6 +19,7 @@ from .dense import (
     dense_tangent,
 )
 from .dropout import dropout
+from .embedding import embed_labels, embed_labels_backward
 from .losses import (
     BCE,
     HINGE,
@@ -52,7 +53,7 @@ from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
 from .relativistic import relativistic_rows
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
-from .softmax import grouped_softmax, grouped_softmax_backward
+from .softmax import grouped_softmax, grouped_softmax_backward, likeliest
 from .spectral import power_iteration, spectral_backward, spectral_scale
 
 __all__ = [
@@ -94,6 +95,8 @@ __all__ = [
     "dense_tangent",
     "dropout",
     "due",
+    "embed_labels",
+    "embed_labels_backward",
     "first_column",
     "gather_labels",
     "gather_rows",
@@ -105,6 +108,7 @@ __all__ = [
     "key_of",
     "layer_norm_backward",
     "layer_norm_forward",
+    "likeliest",
     "maxout",
     "maxout_backward",
     "maxout_tangent",

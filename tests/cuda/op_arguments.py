@@ -86,6 +86,9 @@ def arguments(op, rows, inputs, outputs, **more):
         "scale": normals(14, outputs),
         "shift": normals(15, outputs),
         "source": normals(16, rows, outputs),
+        "table": normals(30, CLASSES, outputs),
+        "dout": normals(31, rows, inputs + outputs),
+        "dtable": poisoned(CLASSES, outputs),
         "vocabulary": 4,
         "clock": np.full(1, 2**33 + 7),
         "ring": normals(17, 5, 3),
@@ -160,7 +163,9 @@ def arguments(op, rows, inputs, outputs, **more):
         known["out"] = poisoned(rows, dtype=np.int64)
     if op is fk.gather_labels:
         known["labels"] = whole(CLASSES, 20)
-    if op is fk.join_columns:
+    if op is fk.embed_labels_backward:
+        known |= {"first": 1, "dtable": poisoned(CLASSES - 1, outputs)}
+    if op in (fk.join_columns, fk.embed_labels):
         known["out"] = poisoned(rows, inputs + outputs)
     if op in (fk.take_columns, fk.add_columns):
         known["first"] = inputs
@@ -170,6 +175,8 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
         known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
+    if op is fk.likeliest:
+        known |= {"y": normals(4, rows, GROUP * outputs), "out": poisoned(rows, GROUP * outputs)}
     if op in (fk.batch_norm_forward, fk.layer_norm_forward, fk.maxout):
         known["y"] = poisoned(rows, outputs)
     if op in (fk.batch_norm_forward, fk.update_running):

@@ -63,6 +63,7 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.relativistic_rows: Contract("dwinners dlosers winner_losses loser_losses", *_LOSS),
     fk.grouped_softmax: Contract("y", *_SOFTMAX),
     fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
+    fk.likeliest: Contract("out", *_EXACT),
     fk.batch_moments: Contract("mean variance inverse", *_SUMS),
     fk.batch_norm_forward: Contract("normed y", *_DIFFERENCES),
     fk.batch_norm_backward: Contract("dy", *_DIFFERENCES),
@@ -99,6 +100,8 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.join_columns: Contract("out", *_EXACT),
     fk.take_columns: Contract("out", *_EXACT),
     fk.add_columns: Contract("out", *_EXACT),
+    fk.embed_labels: Contract("out", *_EXACT),
+    fk.embed_labels_backward: Contract("dtable", *_EXACT),
     fk.gather_labels: Contract("out", *_EXACT),
     fk.one_hot_rows: Contract("out", *_EXACT),
 }

@@ -1,0 +1,161 @@
+"""What a network's first layer reads in the place of labels or tokens: a learnt vector for each of them.
+
+The generator's labels become columns beside the latent vector, as in Mirza and Osindero (2014, arXiv 1411.1784, section
+4.1). Each of the discriminator's tokens, one-hot or soft, becomes the mean of the vectors weighted by it, in which a
+penalty's second-order gradient is that of one more linear layer. A network without a table has no machine code for one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastgan.choice import only_with, where
+from fastgan.compiled import part
+from fastgan.forms import hand_to_input
+from fastgan.networks import COUNT, FIRST, INPUTS, START, STOP, Network, aligned, applied
+from fastgan_kernels import (
+    LINEAR,
+    dense_backward_rows,
+    dense_backward_weights,
+    dense_forward,
+    embed_labels,
+    embed_labels_backward,
+)
+
+
+class Embedding(NamedTuple):
+    """A table of vectors, the first of a network's parameters.
+
+    Parameters
+    ----------
+    entries, width : of the table
+    of_tokens : whether they stand for tokens, not for labels
+    inputs : (max_rows * columns,) float32, what the first layer reads
+    dinputs : the same size, the loss's gradient there
+    bias : (width,) float32 zeros
+    """
+
+    entries: int
+    width: int
+    of_tokens: bool
+    inputs: np.ndarray
+    dinputs: np.ndarray
+    bias: np.ndarray
+
+
+def with_embedding(net: Network, entries: int, width: int, *, of_tokens: bool) -> Network:
+    """Return a network that was laid out with room for this table as one that reads by it; as it is if width is 0."""
+    if width == 0:
+        return net
+    size = net.max_rows * int(net.layers[0, INPUTS])
+    return net._replace(
+        embedding=Embedding(
+            entries, width, of_tokens, aligned(size), aligned(size), np.zeros(width, np.float32)
+        )
+    )
+
+
+def draw_table(net: Network, random: np.random.Generator) -> None:
+    """Draw standard normal vectors, which are as loud as a latent vector; nothing without a table."""
+    if net.embedding is not None:
+        table = table_of(net, net.params)
+        table[...] = random.normal(size=table.shape)
+        net.average[:] = net.params[: net.average.size]
+
+
+def columns_given(net: Network) -> int:
+    """Columns of the rows that a network without labels is given."""
+    columns = int(net.layers[0, INPUTS])
+    return columns if net.embedding is None else columns // net.embedding.width * net.embedding.entries
+
+
+@part
+def table_of(net, vector):
+    """View of the table (entries, width) in `vector`."""
+    entries, width = net.embedding.entries, net.embedding.width
+    return vector[: entries * width].reshape((entries, width))
+
+
+@part
+def input_rows(net, arena, rows, first):
+    """View of some rows that the first layer reads, from row `first` on, in an arena of those: (rows, inputs)."""
+    columns = net.layers[0, INPUTS]
+    return arena[first * columns : (first + rows) * columns].reshape((rows, columns))
+
+
+@part
+def by_entry(x, columns):
+    """Rows with a row for each of their tokens: (rows * tokens, columns)."""
+    return x.reshape((x.size // columns, columns))
+
+
+def _as_given(net, x, labels, first):
+    return x, labels
+
+
+@where("embedding", without=_as_given)
+def embedded(net, x, labels, first):
+    """What the first layer reads of x, the rows from `first` on, and the labels (0,) that it still needs."""
+    if net.embedding.of_tokens:
+        return tangents_read(net, x, first), labels[:0]
+    out = input_rows(net, net.embedding.inputs, len(x), first)
+    embed_labels(x, labels, table_of(net, net.params), out)
+    return out, labels[:0]
+
+
+def _tangents_as_given(net, x, first):
+    return x
+
+
+@where("embedding", without=_tangents_as_given)
+def tangents_read(net, x, first):
+    """How what the first layer reads moves with rows of tokens, the rows from `first` on: by the table itself."""
+    source = net.embedding
+    out = input_rows(net, source.inputs, len(x), first)
+    tokens, vectors = by_entry(x, source.entries), by_entry(out, source.width)
+    dense_forward(tokens, table_of(net, net.params), source.bias, LINEAR, net.slope, vectors)
+    return out
+
+
+@where("embedding", without=_as_given)
+def inputs_read(net, x, labels, first):
+    """What the first layer has read of x, the rows from `first` on, and the labels (0,) that it still needed."""
+    return input_rows(net, net.embedding.inputs, len(x), first), labels[:0]
+
+
+def _to_input(net, dz, deltas, dx):
+    if dx.size > 0:
+        w, _ = applied(net, 0)
+        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
+        hand_to_input(net, deltas, dx)
+
+
+@where("embedding", without=_to_input)
+def carry_to_input(net, dz, deltas, dx):
+    """Carry the deltas dz at the first layer's sums, those of the arena's rows from `deltas` on, into dx unless size 0.
+
+    The table's gradient needs those at what the layer has read in any case.
+    """
+    source = net.embedding
+    w, _ = applied(net, 0)
+    dinputs = input_rows(net, source.dinputs, len(dz), deltas)
+    dense_backward_rows(dz, w, dinputs[:0], LINEAR, net.slope, dinputs)
+    hand_to_input(net, deltas, dinputs)
+    if source.of_tokens and dx.size > 0:
+        dvectors, dtokens = by_entry(dinputs, source.width), by_entry(dx, source.entries)
+        dense_backward_rows(dvectors, table_of(net, net.params), dtokens[:0], LINEAR, net.slope, dtokens)
+
+
+@only_with("embedding")
+def table_gradient(net, block, x, labels):
+    """Gradient of a block of the table over all rows of x, whose deltas have been carried down."""
+    source = net.embedding
+    dtable = net.grads[block[START] : block[STOP]].reshape((block[COUNT], source.width))
+    dinputs = input_rows(net, source.dinputs, len(x), 0)
+    if source.of_tokens:
+        tokens, dvectors = by_entry(x, source.entries), by_entry(dinputs, source.width)
+        dense_backward_weights(tokens, dvectors, dtable, dtable[0, :0], block[FIRST])
+    else:
+        embed_labels_backward(dinputs, labels, block[FIRST], dtable)

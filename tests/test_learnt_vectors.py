@@ -1,0 +1,151 @@
+"""Labels and tokens as learnt vectors: steps against PyTorch, threads, resume, and settings that cannot be."""
+
+import numpy as np
+import pytest
+
+from fastgan import GAN, load
+from fastgan.embedding import table_of
+from fastgan.errors import UserError
+from fastgan.monitor import outputs
+
+from .parity import assert_gradients_equal, run
+from .test_crew import WAYS, only
+from .test_crew import run as run_crew
+from .test_forms import SGD, SMALL, assert_a_step_is_pytorchs
+
+PENALTY = dict(penalty_weight=1.0, update="joint")
+WAYS_TO_TRAIN = {
+    "labels": dict(classes=4, label_embedding=3),
+    "labels, joint": dict(classes=4, label_embedding=1, update="joint", n_generator=2),
+    "labels, concat": dict(classes=4, label_embedding=3, generator_concat=True, generator_norm="batch"),
+    "labels and tokens": dict(kind="tokens", classes=4, label_embedding=3, token_embedding=2),
+    "tokens": dict(kind="tokens", token_embedding=3),
+    "tokens, no hidden layer": dict(
+        kind="tokens", token_embedding=3, discriminator=[], gradient_penalty="r1", penalty_weight=1.0
+    ),
+    "tokens, wgan-gp, packed": dict(
+        kind="tokens",
+        token_embedding=3,
+        packing=2,
+        gradient_penalty="wgan-gp",
+        loss="wasserstein",
+        n_critic=2,
+    ),
+    "tokens, smooth": dict(
+        kind="tokens", token_embedding=7, gradient_penalty="r1+r2", discriminator_activation="tanh", **PENALTY
+    ),
+    "tokens, concat, smooth": dict(
+        **dict(kind="tokens", token_embedding=3, gradient_penalty="wgan-gp", update="joint"),
+        **dict(discriminator_concat=True, discriminator_activation="sigmoid"),
+    ),
+    "tokens, concat": dict(
+        kind="tokens", token_embedding=3, gradient_penalty="r2", discriminator_concat=True, **PENALTY
+    ),
+    "likeliest tokens": dict(kind="tokens", straight_through=True, classes=3),
+    "likeliest tokens, noise": dict(kind="tokens", straight_through=True, instance_noise=0.3, update="joint"),
+    "likeliest tokens, wgan-gp": dict(
+        **dict(
+            kind="tokens", straight_through=True, gradient_penalty="wgan-gp", loss="wasserstein", n_critic=2
+        ),
+        **dict(packing=2, token_embedding=3, penalty_weight=1.0),
+    ),
+    "tokens, pairs": dict(
+        kind="tokens", token_embedding=3, loss="relativistic", gradient_penalty="r1", **PENALTY
+    ),
+}
+EVERY_WAY = pytest.mark.parametrize("training", WAYS_TO_TRAIN.values(), ids=WAYS_TO_TRAIN)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@EVERY_WAY
+def test_a_whole_step_against_pytorch(make_trainer, training, backend):
+    assert_a_step_is_pytorchs(make_trainer(backend=backend, **(SMALL | SGD | training)))
+
+
+def test_beside_spectral_norm_the_table_stays_as_it_is(make_trainer):
+    """D's gradient alone, for its vectors have moved on when G learns."""
+    from .twin import Twin
+
+    way = dict(kind="tokens", token_embedding=3, spectral_norm=True, gradient_penalty="r1")
+    trainer = make_trainer(discriminator_dropout=0.3, **(SMALL | SGD | PENALTY | way))
+    twin = Twin(trainer)
+    expected = twin.step()
+    run(trainer)
+    assert_gradients_equal(trainer.gan.discriminator.grads, expected)
+
+
+@EVERY_WAY
+def test_the_same_bytes_with_any_number_of_threads(make_trainer, state_of, training):
+    ends = set()
+    for way in WAYS:
+        trainer = make_trainer(backend="cpu", batch_size=64, **(SMALL | training))
+        crew = only(trainer, way)
+        run_crew(trainer, crew, 0, 4)
+        ends.add(state_of(trainer))
+    assert len(ends) == 1
+
+
+def test_training_goes_on_from_a_checkpoint_and_samples_from_a_file(tmp_path):
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 5, (96, 4)), random.integers(0, 3, 96)
+
+    def fresh():
+        return GAN(
+            latent_dim=4,
+            batch_size=16,
+            backend="numpy",
+            vocabulary=5,
+            label_embedding=2,
+            token_embedding=3,
+            ema=0.9,
+        )
+
+    whole = fresh().fit(x, y, steps=7)
+    fresh().fit(x, y, steps=4).save_checkpoint(tmp_path / "c.safetensors")
+    resumed = fresh().resume(tmp_path / "c.safetensors", x, y).fit(x, y, steps=3)
+    for name, each in (("whole", whole), ("resumed", resumed)):
+        each.save_checkpoint(tmp_path / name)
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+    whole.save(tmp_path / "g.safetensors")
+    np.testing.assert_array_equal(
+        load(tmp_path / "g.safetensors").sample(50, labels=1, seed=1), resumed.sample(50, labels=1, seed=1)
+    )
+
+
+def test_tables_are_drawn_from_the_seed_and_averaged_from_the_start(make_trainer):
+    gan = make_trainer(rows=200, classes=50, label_embedding=40, ema=0.9).gan
+    table = table_of(gan.generator, gan.generator.params)
+    assert abs(table.mean()) < 0.1 and abs(table.std() - 1) < 0.1
+    np.testing.assert_array_equal(gan.generator.average, gan.generator.params)
+    again = make_trainer(rows=200, classes=50, label_embedding=40).gan
+    np.testing.assert_array_equal(table_of(again.generator, again.generator.params), table)
+
+
+def test_looks_at_the_discriminator_are_the_products_of_its_table(make_trainer):
+    trainer = make_trainer("tokens", token_embedding=3, packing=2, discriminator=[])
+    net = trainer.gan.discriminator
+    rows = np.eye(5, dtype=np.float32)[np.random.default_rng(0).integers(0, 5, (10, 4))]
+    w, bias = net.params[15 : 15 + 24], net.params[-1]
+    expected = (rows @ table_of(net, net.params)).reshape(5, 24) @ w + bias
+    np.testing.assert_allclose(outputs(net, rows.reshape(10, 20)), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            dict(label_embedding=3),
+            "label_embedding is 3 but there are no labels; give labels or leave it at 0",
+        ),
+        (dict(token_embedding=3), "token_embedding is 3 but the data are not tokens; leave it at 0"),
+        (
+            dict(straight_through=True),
+            "straight_through is true but the data are not tokens; leave it at false",
+        ),
+        (dict(token_embedding=-1), "token_embedding is -1; it must be at least 0"),
+    ],
+)
+def test_vectors_of_nothing(settings, message):
+    x = np.random.default_rng(0).normal(size=(96, 3))
+    with pytest.raises(UserError, match=f"^{message}$"):
+        GAN(batch_size=16, backend="numpy", **settings).fit(x, steps=1)
