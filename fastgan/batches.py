@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastgan.choice import where
 from fastgan.compiled import part
 from fastgan.forms import Batch
 from fastgan.networks import last_output
@@ -14,7 +13,6 @@ from fastgan_kernels import (
     gather_labels,
     gather_rows,
     integers,
-    likeliest,
     normal,
     one_hot_rows,
     shuffled_rows,
@@ -88,25 +86,15 @@ def gather_batch(gan, data, labels, half, rows):
 def kept_fakes(gan, half, rows, streams):
     """Fake rows, packed, and their labels as `generate` makes them, where the generator does not overwrite them."""
     fake, labels = generate(gan, rows, streams)
-    if half.place > 0 or half.tangents > 0 or gan.duet.size > 1 or gan.hard is not None:
+    if half.place > 0 or half.tangents > 0 or gan.duet.size > 1:
         first, stop = share_rows(gan, rows)
         kept, kept_labels = rows_of(gan, half, rows // gan.pack)
-        copy_as_seen(gan, fake[first:stop], unpacked(gan, kept)[first:stop])
+        copy(fake[first:stop], unpacked(gan, kept)[first:stop])
         if gan.n_classes > 0:
             copy(labels[first:stop], kept_labels[first:stop])
             labels = kept_labels
         return kept, labels
     return packed(gan, fake), labels
-
-
-def _copy(gan, x, out):
-    copy(x, out)
-
-
-@where("hard", without=_copy)
-def copy_as_seen(gan, x, out):
-    """Copy fake rows as the discriminator sees them."""
-    likeliest(x, gan.vocabulary, out)
 
 
 @part

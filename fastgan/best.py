@@ -115,7 +115,9 @@ class Best(Looks):
         if self.patience and self._waited() >= self.patience:
             said += f"stopped early, for {self.metric} did not improve in {self.patience} looks; "
         if best is None:
-            said += f"no best generator was kept, for the first look is at step {self.every:,}"
+            said += (
+                f"no best generator was kept, for the next look is at step {self.next_step(trainer.step):,}"
+            )
         else:
             said += f"best {self.metric} {best[self.metric]:.4g} at step {best['step']:,}"
             said += f", kept in {self.file}" if self.file else ""

@@ -204,8 +204,6 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     discriminator = build_discriminator(
         settings, spec, n_classes, max_rows=packs, steps_per_epoch=steps_per_epoch
     )
-    if settings.straight_through and not spec.vocabulary:
-        raise UserError("straight_through is true but the data are not tokens; leave it at false")
     random = np.random.Generator(np.random.Philox(key=settings.seed, counter=_INITIAL_WEIGHTS))
     initialise(generator, settings.init, settings.init_std, random)
     initialise(discriminator, settings.init, settings.init_std, random)
@@ -246,7 +244,6 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
-        hard=True if settings.straight_through else None,
         uniform_latent=settings.latent == "uniform",
         replacement=settings.sampling == "replacement",
     )

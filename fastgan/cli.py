@@ -166,6 +166,7 @@ def evaluate(
     from rich.console import Console
 
     from fastgan.data import load_test_split
+    from fastgan.data.dataset import check_like
     from fastgan.evaluation import draw_evaluation, evaluate, format_report, left_out
     from fastgan.folder import EVALUATION, unharmed
     from fastgan.run import load_data, load_run
@@ -173,6 +174,7 @@ def evaluate(
     recipe = load_run(run)
     generator = _load_generator(run, best)
     dataset = load_data(recipe)
+    check_like(generator.spec, dataset)
     test = load_test_split(recipe.data.source, recipe.data.path)
     with Console(stderr=True).status("measuring (up to a minute) ..."):  # on a terminal alone
         result = evaluate(generator.sample_classes, dataset, test)

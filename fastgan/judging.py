@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgan.batches import copy_as_seen, packed, rows_of
+from fastgan.batches import packed, rows_of
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.forms import Batch
@@ -10,7 +10,7 @@ from fastgan.networks import last_delta, last_output, layer_rows
 from fastgan.passes import backward_rows, forward
 from fastgan.state import NOISE
 from fastgan.team import meet, share
-from fastgan_kernels import acgan_head_rows, add_noise, mean_rows, relativistic_rows
+from fastgan_kernels import acgan_head_rows, add_noise, copy, mean_rows, relativistic_rows
 
 
 @part
@@ -89,7 +89,7 @@ def judge_generator(gan, streams, statistics):
     g, team = gan.generator, gan.team if gan.duet.size == 1 else gan.duet
     fake, dx = packed(gan, last_output(g, len(gan.latent))), packed(gan, last_delta(g, len(gan.latent)))
     rows, place = len(fake), look_at_partners(gan, team, len(fake), streams)
-    fake = as_seen(gan, team, fake, place, NOISE + streams)
+    fake = blurred(gan, team, fake, place, NOISE + streams)
     look(gan, team, fake, gan.latent_labels, gan.roles.generator, place, streams)
     compare(gan, team, rows, place, 0)
     pass_back(gan, team, rows, place, streams, dx)
@@ -117,31 +117,15 @@ def blur(gan, team, x, stream):
     add_noise(x[first:stop], noise.deviation, noise.decay_steps, gan.key, gan.clock, stream, first)
 
 
-@part
-def elsewhere(gan, team, x, place, stream):
-    """Copy rows of the generator's arena as the discriminator sees them, since they are learnt from as they are."""
-    first, stop = share(len(x), team)
-    out = gan.real[place : place + len(x)]
-    copy_as_seen(gan, x[first:stop], out[first:stop])
-    blur(gan, team, out, stream)
-    return out
-
-
 def _as_they_are(gan, team, x, place, stream):
     return x
 
 
-@where("hard", without=_as_they_are)
-def hardened(gan, team, x, place, stream):
-    """Rows of the generator's arena, or the likeliest tokens there."""
-    return elsewhere(gan, team, x, place, stream)
-
-
-def _without_noise(gan, team, x, place, stream):
-    return hardened(gan, team, x, place, stream)
-
-
-@where("noise", without=_without_noise)
-def as_seen(gan, team, x, place, stream):
-    """Rows of the generator's arena as the discriminator sees them, the first of which has this place in its own."""
-    return elsewhere(gan, team, x, place, stream)
+@where("noise", without=_as_they_are)
+def blurred(gan, team, x, place, stream):
+    """Rows of the generator's arena with noise, elsewhere, for the generator learns from them as they are."""
+    first, stop = share(len(x), team)
+    out = gan.real[place : place + len(x)]
+    copy(x[first:stop], out[first:stop])
+    blur(gan, team, out, stream)
+    return out

@@ -82,7 +82,7 @@ def truncate(z: ArrayLike, threshold: float) -> np.ndarray:
 
 def check_threshold(name: str, value: Any) -> None:
     """Raise `UserError` unless `value` can be a threshold of `truncate`."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not (number and 0 < value < float("inf")):
         raise UserError(f"{name} is {value!r}; it must be a number above 0, such as 0.7")
 
@@ -90,7 +90,11 @@ def check_threshold(name: str, value: Any) -> None:
 def checked_vectors(z: ArrayLike, name: str) -> np.ndarray:
     """Return z as float32; `UserError` unless it holds finite numbers."""
     try:
-        values = np.asarray(z, np.float32, order="C")
+        given = np.asarray(z)
+        if given.dtype.kind == "c":
+            raise TypeError
+        with np.errstate(over="ignore"):  # infinity is refused below
+            values = np.asarray(given, np.float32, order="C")
     except (TypeError, ValueError):
         raise UserError(f"{name} cannot be read as numbers; give latent vectors of finite numbers") from None
     if not np.isfinite(values).all():

@@ -46,6 +46,9 @@ class Looks(Callback):
     columns: tuple[str, ...] = ()
     """Figures that a row cannot lack."""
 
+    looks_at_end = False
+    """Whether there is a look at the end of a training, which need not be one of a longer one's."""
+
     def __init__(self, every: int, path: str | Path | None, say: Callable[[str], None] | None):
         if not (is_integer(every) and every > 0):
             raise UserError(f"every is {every!r}; it must be a whole number of steps, at least 1")
@@ -69,8 +72,11 @@ class Looks(Callback):
 
     def start(self, trainer: Trainer, last: int) -> None:
         rows = self.rows if self.path is None else read_rows(self.path, {"step", *self.columns})
-        # A look at the end of a training need not be one of a longer one's.
-        self.rows = [row for row in rows if row["step"] <= trainer.step and row["step"] % self.every == 0]
+        self.rows = [
+            row
+            for row in rows
+            if row["step"] <= trainer.step and not (self.looks_at_end and row["step"] % self.every)
+        ]
         if self.path is not None:
             write_rows(self.path, self.rows)
         with blas_threads(1):

@@ -42,6 +42,7 @@ class Monitor(Looks):
         of the newest update's gradients; ``state`` what that look shows, as `fastgan.verdicts.state_of` has it
     """
 
+    looks_at_end = True
     columns = (
         *("epoch", "mode_collapse", "unique", "unique_real", "spread", "spread_real", "d_real", "d_fake"),
         *("d_right_real", "d_right_fake", "d_gradient", "g_gradient", "state"),
@@ -59,7 +60,7 @@ class Monitor(Looks):
 
     def prepare(self, trainer: Trainer) -> None:
         spec = trainer.dataset.spec
-        real = trainer.dataset.thinned(affordable(spec, PROBE))
+        real = trainer.dataset.thinned(max(affordable(spec, PROBE), trainer.settings.packing))
         count = len(real)
         self.real = in_network_units(spec, real)
         self.unique_real, self.spread_real = unique_share(real), spread(self.real)

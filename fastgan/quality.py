@@ -45,10 +45,9 @@ class Metric(NamedTuple):
 
 def check_metric(name: str, dataset: Dataset | None = None) -> Metric:
     """Return the metric of that name; `UserError` if there is none, or these data lack what it needs."""
-    if name not in METRICS:
-        raise UserError(
-            f"best_metric is {name!r}{nearest(name, METRICS)}; it must be one of {', '.join(METRICS)}"
-        )
+    if not isinstance(name, str) or name not in METRICS:
+        near = nearest(name, METRICS) if isinstance(name, str) else ""
+        raise UserError(f"best_metric is {name!r}{near}; it must be one of {', '.join(METRICS)}")
     metric = METRICS[name]
     if dataset is not None and not metric.suits(dataset):
         able = ", ".join(each for each, other in METRICS.items() if other.suits(dataset))

@@ -126,12 +126,6 @@ class Settings:
     instance_noise_epochs: float = knob(
         "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
     )
-    straight_through: bool = knob(
-        "training",
-        False,
-        "tokens: the discriminator sees the likeliest one of each position, and the generator learns as if it saw "
-        "their probabilities",
-    )
     sampling: str = knob(
         "training",
         "shuffle",

@@ -80,8 +80,6 @@ class Gan(NamedTuple):
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
     n_generator : updates of the generator in a step
     paired : whether the loss is one of pairs of a real and a fake row; None if it is not
-    hard : whether the discriminator sees the likeliest tokens, and the generator learns as if it saw their
-        probabilities; None if it does see these
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
@@ -117,6 +115,5 @@ class Gan(NamedTuple):
     n_generator: int
     joint: bool
     paired: bool | None
-    hard: bool | None
     uniform_latent: bool
     replacement: bool

@@ -105,7 +105,7 @@ def test_what_is_said_at_the_end(tmp_path):
     path = tmp_path / "b.safetensors"
     small().fit(X, steps=7, callbacks=[Scripted([0.12345], path=path, say=said.append)])
     assert said == [
-        "step 4: no best generator was kept, for the first look is at step 5",
+        "step 4: no best generator was kept, for the next look is at step 5",
         f"step 7: best mmd 0.1235 at step 5, kept in {path}",
     ]
 
@@ -137,6 +137,17 @@ def test_patience_goes_on_after_a_resume(make_trainer, tmp_path):
     trainer.train(60, [best])
     assert trainer.step == 25 and best.best["step"] == 5
     np.testing.assert_array_equal(best.generator.net.params, fastgan.load(path).net.params)
+
+
+def test_other_looks_leave_a_better_one_as_it_is(make_trainer, tmp_path):
+    trainer, path = make_trainer(), tmp_path / "best.safetensors"
+    trainer.train(10, [Scripted([1, 2], path=path)])
+    kept = path.read_bytes()
+    best = Scripted([3], path=path)
+    best.every = 7
+    trainer.train(5, [best])
+    assert best.history["step"].tolist() == [5, 10, 14] and best.best["step"] == 5
+    assert path.read_bytes() == kept
 
 
 def test_another_metric_begins_anew(make_trainer, tmp_path):

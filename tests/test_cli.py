@@ -23,7 +23,7 @@ from fastgan import recipe as recipes
 from fastgan.__main__ import main
 from fastgan.data.fashion_mnist import system_folder
 
-from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, command, environment, process
+from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, command, environment, mistake, process
 
 COMMANDS = {
     "train": (
@@ -392,3 +392,15 @@ def test_ways_and_truncated_samples(
     assert main(["sample", run, "--truncation", "0.5", "-n", "3", "--seed", "4", "-o", str(path)]) == 0
     expected = fastgan.load(digits_run / "generator.safetensors").sample(3, seed=4, truncation=0.5)
     np.testing.assert_array_equal(np.load(path).reshape(3, 64), expected)
+
+
+def test_evaluate_wants_the_data_that_were_learnt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    np.save(tmp_path / "rows.npy", rows)
+    folder = str(tmp_path / "run")
+    learning = ["--data", str(tmp_path / "rows.npy"), "--steps", "2", "--batch-size", "16", "--log", "quiet"]
+    assert main(["train", "ring", *SMALL_PLAYERS, *learning, "--out", folder]) == 0
+    np.save(tmp_path / "rows.npy", rows[:, :2])
+    assert main(["evaluate", folder]) == 2
+    message = mistake(capsys.readouterr().err)
+    assert message.endswith("width is 2 but the generator learnt 3; give the data it learnt from")

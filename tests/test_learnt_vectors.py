@@ -41,14 +41,6 @@ WAYS_TO_TRAIN = {
     "tokens, concat": dict(
         kind="tokens", token_embedding=3, gradient_penalty="r2", discriminator_concat=True, **PENALTY
     ),
-    "likeliest tokens": dict(kind="tokens", straight_through=True, classes=3),
-    "likeliest tokens, noise": dict(kind="tokens", straight_through=True, instance_noise=0.3, update="joint"),
-    "likeliest tokens, wgan-gp": dict(
-        **dict(
-            kind="tokens", straight_through=True, gradient_penalty="wgan-gp", loss="wasserstein", n_critic=2
-        ),
-        **dict(packing=2, token_embedding=3, penalty_weight=1.0),
-    ),
     "tokens, pairs": dict(
         kind="tokens", token_embedding=3, loss="relativistic", gradient_penalty="r1", **PENALTY
     ),
@@ -138,10 +130,6 @@ def test_looks_at_the_discriminator_are_the_products_of_its_table(make_trainer):
             "label_embedding is 3 but there are no labels; give labels or leave it at 0",
         ),
         (dict(token_embedding=3), "token_embedding is 3 but the data are not tokens; leave it at 0"),
-        (
-            dict(straight_through=True),
-            "straight_through is true but the data are not tokens; leave it at false",
-        ),
         (dict(token_embedding=-1), "token_embedding is -1; it must be at least 0"),
     ],
 )

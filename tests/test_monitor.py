@@ -92,6 +92,12 @@ def test_parts_of_a_look():
     assert gradient_norm(net) == pytest.approx(2e30)
 
 
+def test_a_look_has_a_pack_at_least(make_trainer):
+    trainer = make_trainer(rows=1400, batch_size=1200, packing=600)
+    trainer.train(1, [monitor := Monitor(1)])
+    assert np.isfinite(monitor.rows[0]["d_fake"])
+
+
 def test_wide_rows_are_fewer(make_data):
     assert affordable(make_data().spec, 500) == 500
     for width, rows in ((300, 2**22 // 27_000), (700, 100)):

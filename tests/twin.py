@@ -163,10 +163,6 @@ class Twin:
             moments[...] = before
         labels = torch.tensor(gan.latent_labels[:rows].copy())
         fake = self.g(torch.tensor(gan.latent[:rows].astype(float)), labels, 0, streams)
-        if gan.hard:
-            likeliest = fake.reshape(-1, gan.vocabulary).argmax(dim=1)
-            hard = functional.one_hot(likeliest, gan.vocabulary).reshape(fake.shape)
-            fake = fake + (hard - fake).detach()
         return fake.reshape(rows // gan.pack, -1), labels
 
     def loss(self, role, x, labels, place=0, draw=None):

@@ -71,7 +71,8 @@ class DataSpec:
     def to_network_units(self, rows: np.ndarray) -> np.ndarray:
         """Turn rows (n, width) in data units into network rows (n, network_width) float32."""
         if self.vocabulary:
-            one_hot = np.eye(self.vocabulary, dtype=np.float32)[rows]
+            one_hot = np.zeros((*rows.shape, self.vocabulary), np.float32)
+            np.put_along_axis(one_hot, rows[..., None].astype(np.int64), 1, axis=-1)
             return one_hot.reshape(len(rows), self.network_width)
         return (rows * self.scale + self.shift).astype(np.float32)
 
@@ -124,6 +125,17 @@ class Dataset:
         for part in parts:
             sum_ = zlib.crc32(np.ascontiguousarray(part).tobytes(), sum_)
         return f"{sum_:08x}"
+
+
+def check_like(spec: DataSpec, dataset: Dataset) -> None:
+    """Raise `UserError` unless rows of `dataset` are of the form that a generator learnt, classes included."""
+    names = ("width", "vocabulary", "n_classes", "class_names")
+    for name in names:
+        learnt, found = getattr(spec, name), getattr(dataset.spec, name)
+        require(
+            learnt == found,
+            f"{dataset.name}: {name} is {found!r} but the generator learnt {learnt!r}; give the data it learnt from",
+        )
 
 
 def require(condition: bool, message: str) -> None:

@@ -81,7 +81,8 @@ def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, see
         result |= evaluate_sequences(generated, fresh, truth["bits"])
     if spec.kind == "tokens":
         chain = (truth["initial"], truth["transition"]) if "transition" in truth else None
-        result |= evaluate_tokens(few, reference, real, rng, seen=dataset.array, chain=chain)
+        others = chain is not None or test is not None
+        result |= evaluate_tokens(few, reference, real, rng, seen=dataset.array, unseen=others, chain=chain)
     if spec.n_classes:
         result |= evaluate_classes((generated, labels), *labelled_pair(dataset, test, rng), spec, seed)
     fakes, known, unseen = (spec.to_network_units(rows) for rows in (few, reference, real))

@@ -40,9 +40,15 @@ def told_apart(samples: np.ndarray, real: np.ndarray, seed: int = 0) -> float:
 
     rows = np.concatenate([samples, real])
     is_real = np.repeat([0, 1], [len(samples), len(real)])
-    order = np.random.default_rng(seed).permutation(len(rows))
-    learnt, asked = np.array_split(order, 2)
-    trees = HistGradientBoostingClassifier(max_leaf_nodes=8, early_stopping=False, random_state=seed)
+    rng = np.random.default_rng(seed)
+    halves = [np.array_split(rng.permutation(np.flatnonzero(is_real == kind)), 2) for kind in (0, 1)]
+    learnt, asked = (np.concatenate(half) for half in zip(*halves, strict=True))
+    trees = HistGradientBoostingClassifier(
+        max_leaf_nodes=8,
+        min_samples_leaf=max(1, min(20, len(learnt) // 4)),
+        early_stopping=False,
+        random_state=seed,
+    )
     with threadpool_limits(
         1, user_api="openmp"
     ):  # a tree is too small to share: threads would wait for each other

@@ -44,7 +44,8 @@ def evaluate_classes(
     places = rng.permutation(len(train[0]))[:size]
     fakes = generated[0][:size], generated[1][:size]
     result: Result = {}
-    seen = judge.features(generated[0][: len(others)])
+    count = min(len(generated[0]), len(others))  # the distance is the higher the fewer the rows
+    seen, others = judge.features(generated[0][:count]), others[:count]
     add_measures(result, "generated", measure(generated, fakes, seen))
     add_measures(result, "real", measure(test, (train[0][places], train[1][places]), others))
     return result

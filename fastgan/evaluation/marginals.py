@@ -49,7 +49,8 @@ def evaluate_marginals(
                 measures |= {f"{name}, mean": float(error.mean()), f"{name}, worst": float(error.max())}
         for name, error in distances.items():
             if ordered and width <= MOST_COLUMNS_SHOWN:
-                measures |= {f"{name}, {column}": float(e) for column, e in zip(names, error, strict=True)}
+                by_column = {f"{name}, {column}": float(e) for column, e in zip(names, error, strict=True)}
+                measures |= {key: value for key, value in by_column.items() if key not in measures}
         return measures
 
     return side_by_side(measure, generated=generated, real=real)

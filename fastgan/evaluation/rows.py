@@ -30,6 +30,10 @@ class Sampler(Protocol):
         ...
 
 
+# Keeps these rows apart from those that a data source draws from the same seed.
+_APART = 0xE7A1
+
+
 class Compared(NamedTuple):
     """Rows in data units, all of the dtype that the data set is stored in, so that equal values are equal.
 
@@ -55,7 +59,7 @@ def draw_compared(sample: Sampler, dataset: Dataset, test: Dataset | None, seed:
         If there are fewer than 20 real rows, or the generator gives NaN or infinity.
     """
     spec, truth = dataset.spec, dataset.truth
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, _APART))
     least = min(len(dataset), len(dataset) if test is None else len(test))
     advice = f"evaluation needs at least {LEAST_ROWS}"
     require(least >= LEAST_ROWS, f"{dataset.name}: {least} rows are too few to compare with; {advice}")

@@ -22,6 +22,7 @@ def evaluate_tokens(
     rng: np.random.Generator,
     *,
     seen: np.ndarray | None = None,
+    unseen: bool = True,
     chain: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Result:
     """Measure generated sequences, real ones, and ones with independent positions, against `reference`.
@@ -31,6 +32,7 @@ def evaluate_tokens(
     generated, reference, real : (n, length) whole numbers, the tokens
     rng : for the sequences with independent positions
     seen : (m, length), the sequences learnt from, for the share of new ones; left out without
+    unseen : whether `real` are others than these; if not, the share of new ones among them says nothing
     chain : initial (vocabulary,) and transition (vocabulary, vocabulary) probabilities, where they are known; they
         give the validity and likelihood of sequences, and the exact values of both in a column of their own
     """
@@ -49,6 +51,8 @@ def evaluate_tokens(
         return measures
 
     result = side_by_side(measure, generated=generated, real=real, independent=draw_independent(real, rng))
+    if seen is not None and not unseen:
+        result["new sequences"]["real"] = None
     if chain:
         exact = {"valid": 1.0, "NLL of the valid": chain_entropy(*chain, generated.shape[1])}
         add_measures(result, "exact", exact)

@@ -53,7 +53,7 @@ from .permutation import shuffled_rows
 from .philox import integers, key_of, normal, uniform
 from .relativistic import relativistic_rows
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
-from .softmax import grouped_softmax, grouped_softmax_backward, likeliest
+from .softmax import grouped_softmax, grouped_softmax_backward
 from .spectral import power_iteration, spectral_backward, spectral_scale
 
 __all__ = [
@@ -108,7 +108,6 @@ __all__ = [
     "key_of",
     "layer_norm_backward",
     "layer_norm_forward",
-    "likeliest",
     "maxout",
     "maxout_backward",
     "maxout_tangent",

@@ -64,34 +64,3 @@ def _grouped_softmax_backward_cpu(y, dy, group):
             mean += part[k] * delta[k]
         for k in range(part.size):
             delta[k] = part[k] * (delta[k] - mean)
-
-
-@op
-def likeliest(y: np.ndarray, group: int, out: np.ndarray) -> None:
-    """One-hot vector of the highest of each run of `group` columns, of equal ones the first.
-
-    Where a gradient at it is taken for one at y, this is the straight-through estimator (Bengio et al. 2013, arXiv
-    1308.3432, section 4).
-
-    Parameters
-    ----------
-    y : (rows, groups * group) float32, probabilities
-    group : columns in a group
-    out : same shape, written; not the same memory
-    """
-    parts = y.reshape(-1, group)
-    out[...] = 0
-    out.reshape(-1, group)[np.arange(len(parts)), parts.argmax(axis=1)] = 1
-
-
-@compiled(likeliest)
-def _likeliest_cpu(y, group, out):
-    parts, marked = y.reshape((-1, group)), out.reshape((-1, group))
-    for i in range(parts.shape[0]):
-        part, mark = parts[i], marked[i]
-        best = 0
-        for k in range(part.size):
-            mark[k] = 0
-            if part[k] > part[best]:
-                best = k
-        mark[best] = 1

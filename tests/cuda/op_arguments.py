@@ -175,8 +175,6 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"data": whole(4, (20, outputs)).astype(np.uint8), "out": poisoned(rows, 4 * outputs)}
     if op in (fk.grouped_softmax, fk.grouped_softmax_backward):
         known |= {"y": normals(4, rows, GROUP * outputs), "dy": normals(5, rows, GROUP * outputs)}
-    if op is fk.likeliest:
-        known |= {"y": normals(4, rows, GROUP * outputs), "out": poisoned(rows, GROUP * outputs)}
     if op in (fk.batch_norm_forward, fk.layer_norm_forward, fk.maxout):
         known["y"] = poisoned(rows, outputs)
     if op in (fk.batch_norm_forward, fk.update_running):

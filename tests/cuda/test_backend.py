@@ -78,7 +78,6 @@ CHANGES = {
     "batch norm": dict(generator_norm="batch", discriminator_norm="batch", optimiser="sgd", update="joint"),
     "layer norm": dict(generator_norm="layer", discriminator_norm="layer", optimiser="sgd"),
     "label embedding": dict(classes=3, label_embedding=2),
-    "likeliest tokens": dict(kind="tokens", straight_through=True),
     "token embedding": dict(kind="tokens", token_embedding=2, gradient_penalty="wgan-gp", loss="wasserstein"),
     "maxout": dict(generator_activation="maxout", discriminator_activation="maxout", gradient_penalty="r1"),
 }

@@ -24,7 +24,13 @@ def test_a_shift_is_told_apart_as_well_as_can_be():
     a, b = rows_of(0, 4000)[:, :1], rows_of(1, 4000)[:, :1] + 1
     best = ndtr(1 / np.sqrt(2))
     assert best - 0.05 < told_apart(b, a) < best + 0.02
-    assert told_apart(b + 20, a) == pytest.approx(1)
+    assert told_apart(b + 20, a) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("rows", [3, 20, 39])
+def test_few_rows_are_told_apart_too(rows):
+    a, b = rows_of(0, rows), rows_of(1, rows) + 100
+    assert told_apart(a, b) == 1
 
 
 def test_the_same_seed_gives_the_same():

@@ -8,7 +8,7 @@ import pytest
 from fastgan.data import from_arrays, load_dataset
 from fastgan.errors import UserError
 from fastgan.evaluation import evaluate
-from fastgan.evaluation.rows import labelled_pair, most_rows, real_pair
+from fastgan.evaluation.rows import draw_compared, labelled_pair, most_rows, real_pair
 
 from .helpers import giving, table
 
@@ -28,6 +28,25 @@ def test_too_few_rows_are_one_line():
         evaluate(giving(rows), table(rows[:19]))
     with pytest.raises(UserError, match="5 rows are too few"):
         evaluate(giving(rows), table(rows), table(rows[:5]))
+
+
+@pytest.mark.parametrize("source", ["ring", "tokens", "sequences"])
+def test_fresh_rows_are_none_of_the_data(source):
+    """Which are drawn from the same seed."""
+    data = load_dataset(source, rows=500)
+    drawn = draw_compared(giving(data.array), data, None, 0)
+    assert not {row.tobytes() for row in data.array} & {row.tobytes() for row in drawn.real}
+
+
+def test_rows_learnt_from_are_no_ceiling_of_new_ones():
+    tokens = np.random.default_rng(0).integers(0, 9, (400, 12))
+    own, fresh = from_arrays(tokens, vocabulary=9), from_arrays(tokens[::-1] % 8 + 1, vocabulary=9)
+    assert evaluate(giving(own.array), own)["new sequences"] == {
+        "generated": 0,
+        "real": None,
+        "independent": 1,
+    }
+    assert evaluate(giving(own.array), own, fresh)["new sequences"]["real"] == 1
 
 
 def test_the_same_seed_gives_the_same_json():

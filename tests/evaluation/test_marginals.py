@@ -15,6 +15,12 @@ def test_a_shift_by_hand():
     assert "correlation error, mean" not in scores
 
 
+def test_columns_of_the_summaries_names_do_not_hide_these():
+    real = np.random.default_rng(0).standard_normal((200, 3))
+    scores = evaluate_marginals(real + np.array([0, 0, 5]), real, real[::-1], ("mean", "worst", "x"))
+    assert scores["KS distance, worst"]["generated"] == scores["KS distance, x"]["generated"] > 0.9
+
+
 def test_a_lost_correlation():
     column = np.random.default_rng(0).standard_normal(1000)
     real = np.column_stack([column, column])

@@ -26,6 +26,9 @@ def test_sliced_wasserstein_of_one_column_is_scipys():
 def test_median_distance_by_hand():
     assert median_distance(np.array([[0.0], [1.0], [5.0]])) == pytest.approx(4)
     assert median_distance(np.ones((4, 2))) == 1
+    alike = np.repeat(normals(0, 1, 200), 100, axis=0)
+    alike[:7] = normals(1, 7, 200)  # most distances are zero but for rounding
+    assert median_distance(alike) == 1
 
 
 def test_mmd_is_the_formula_with_scikit_learns_kernel():
@@ -62,6 +65,15 @@ def test_the_p_value_is_that_of_permutations_one_by_one():
 def test_p_values_of_one_distribution_are_uniform():
     p_values = [mmd_test(normals(2 * i, 40), normals(2 * i + 1, 40), 1.0, i, 99)[1] for i in range(200)]
     assert kstest(p_values, "uniform").pvalue > 0.01
+
+
+def test_ties_count_as_the_same():
+    ones = np.ones((50, 3))
+    assert mmd_test(ones, ones, 1.0)[1] == 1
+    random = np.random.default_rng(0)
+    flags = [random.integers(0, 2, (2, 10, 1)).astype(float) for _ in range(300)]
+    p_values = np.array([mmd_test(a, b, 1.0, i, 199)[1] for i, (a, b) in enumerate(flags)])
+    assert (p_values <= 0.05).mean() < 0.07
 
 
 @pytest.mark.parametrize(

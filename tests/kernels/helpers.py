@@ -63,7 +63,6 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.relativistic_rows: Contract("dwinners dlosers winner_losses loser_losses", *_LOSS),
     fk.grouped_softmax: Contract("y", *_SOFTMAX),
     fk.grouped_softmax_backward: Contract("dy", *_SOFTMAX),
-    fk.likeliest: Contract("out", *_EXACT),
     fk.batch_moments: Contract("mean variance inverse", *_SUMS),
     fk.batch_norm_forward: Contract("normed y", *_DIFFERENCES),
     fk.batch_norm_backward: Contract("dy", *_DIFFERENCES),

@@ -49,22 +49,3 @@ def grouped_softmax_backward(parts, deltas):
 def _grouped_softmax_backward(y, dy, group):
     parts, deltas = y.reshape(-1, group), dy.reshape(-1, group)
     launch_over(grouped_softmax_backward, len(parts), parts, deltas)
-
-
-@cuda.jit
-def likeliest(parts, marked):
-    """`softmax.likeliest` of parts (groups, columns)."""
-    i = cuda.grid(1)
-    if i < parts.shape[0]:
-        best = 0
-        for k in range(parts.shape[1]):
-            marked[i, k] = float32(0)
-            if parts[i, k] > parts[i, best]:
-                best = k
-        marked[i, best] = float32(1)
-
-
-@launched(softmax.likeliest)
-def _likeliest(y, group, out):
-    parts, marked = y.reshape(-1, group), out.reshape(-1, group)
-    launch_over(likeliest, len(parts), parts, marked)
