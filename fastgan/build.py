@@ -92,6 +92,9 @@ def build_generator(
         classes=0 if settings.label_embedding else n_classes,
         table=table,
     )
+    if settings.token_noise and not spec.vocabulary:
+        raise UserError(f"token_noise is {settings.token_noise} but the data are not tokens; leave it at 0")
+    net = net._replace(undecided=settings.token_noise or None)
     return with_form(
         with_embedding(net, *table, of_tokens=False),
         dropout=settings.generator_dropout,

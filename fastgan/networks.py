@@ -88,6 +88,7 @@ class Network(NamedTuple):
     updates : (1,) int64, updates made
     slope : of leaky ReLU below zero
     softmax_group : columns in each group of a final softmax; 0 without one
+    undecided : standard deviation of noise on its logits in training, None without
     """
 
     layers: np.ndarray
@@ -100,6 +101,7 @@ class Network(NamedTuple):
     spectral: Spectral | None
     form: Form | None
     embedding: Embedding | None
+    undecided: float | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -174,6 +176,7 @@ def build_network(
         spectral=_spectral(layers, offset) if spectral else None,
         form=None,
         embedding=None,
+        undecided=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),

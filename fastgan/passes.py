@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastgan.choice import only_with
 from fastgan.compiled import part
 from fastgan.embedding import carry_to_input, embedded, inputs_read, table_gradient, tangents_read
 from fastgan.forms import (
@@ -28,6 +29,7 @@ from fastgan_kernels import (
     activation_backward,
     activation_curvature,
     add,
+    add_noise,
     conditional_backward_weights,
     dense_backward_weights,
     dense_tangent,
@@ -35,6 +37,9 @@ from fastgan_kernels import (
     grouped_softmax,
     grouped_softmax_backward,
 )
+
+# Streams of the noise on logits, apart from those in `state` and `forms`.
+DOUBT = 3 * 2**30
 
 
 @part
@@ -47,8 +52,20 @@ def forward(net, x, labels, first=0, batch=None):
     for layer in range(len(net.layers)):
         source = run_layer(net, layer, source, given, first, batch)
     if net.softmax_group > 0:
+        doubt(net, source, first, batch)
         grouped_softmax(source, net.softmax_group)
     return source
+
+
+@only_with("undecided")
+def doubt(net, logits, first, batch):
+    """Add noise to a training batch's logits, rows from `first` on, so that tokens need a margin to be chosen.
+
+    The noise has no gradient; that of the softmax is taken where it led. So do Jang et al. 2017, arXiv 1611.01144,
+    section 2.2, with Gumbel's numbers in the place of normal ones.
+    """
+    if batch is not None:
+        add_noise(logits, net.undecided, 0.0, batch.gan.key, batch.gan.clock, DOUBT + batch.draw, first)
 
 
 @part

@@ -126,6 +126,12 @@ class Settings:
     instance_noise_epochs: float = knob(
         "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
     )
+    token_noise: float = knob(
+        "training",
+        0.0,
+        "standard deviation of noise on the generator's logits of tokens, so that it learns to choose them clearly",
+        least=0.0,
+    )
     sampling: str = knob(
         "training",
         "shuffle",

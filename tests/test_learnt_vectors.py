@@ -41,6 +41,7 @@ WAYS_TO_TRAIN = {
     "tokens, concat": dict(
         kind="tokens", token_embedding=3, gradient_penalty="r2", discriminator_concat=True, **PENALTY
     ),
+    "tokens, noise on logits": dict(kind="tokens", token_noise=3.0, classes=3, n_generator=2),
     "tokens, pairs": dict(
         kind="tokens", token_embedding=3, loss="relativistic", gradient_penalty="r1", **PENALTY
     ),
@@ -130,6 +131,7 @@ def test_looks_at_the_discriminator_are_the_products_of_its_table(make_trainer):
             "label_embedding is 3 but there are no labels; give labels or leave it at 0",
         ),
         (dict(token_embedding=3), "token_embedding is 3 but the data are not tokens; leave it at 0"),
+        (dict(token_noise=0.5), "token_noise is 0.5 but the data are not tokens; leave it at 0"),
         (dict(token_embedding=-1), "token_embedding is -1; it must be at least 0"),
     ],
 )

@@ -10,6 +10,7 @@ from fastgan.embedding import table_of
 from fastgan.forms import MOST_LAYERS, running_moments
 from fastgan.networks import weights
 from fastgan.norms import EPSILON, MOMENTUM, columns_of, scale_of
+from fastgan.passes import DOUBT
 from fastgan.penalties import draw_of
 from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan_kernels import add_noise, dropout, uniform
@@ -33,7 +34,7 @@ class Player:
     """A copy of one of fastgan's networks, float64, that PyTorch differentiates."""
 
     def __init__(self, gan, net, activation, last, classes=0, group=0):
-        self.gan, self.form = gan, net.form
+        self.gan, self.form, self.noise = gan, net.form, net.undecided
         self.layers, self.running, self.table = [], [], []
         if net.embedding is not None:
             self.table = [torch.tensor(table_of(net, net.params).astype(float), requires_grad=True)]
@@ -99,6 +100,10 @@ class Player:
                 y = HIDDEN.get(self.activation, torch.nn.Identity())(y)
                 y = self.handed_on(layer, x, y, first, draw)
             x = y
+        if self.group and self.noise and draw is not None:
+            noise = np.zeros(x.shape, np.float32)
+            add_noise(noise, self.noise, 0.0, self.gan.key, self.gan.clock, DOUBT + draw, first)
+            x = x + torch.tensor(noise.astype(float))
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)
         return torch.tanh(x) if self.last == "tanh" else x
