@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("bench", reason="the checkout is not here: only the wheel is tested")
 
-from bench import floor, ops, report, rounds
+from bench import floor, ops, report, rounds, soak
 from bench.problem import ROLES, make_problem, read_problem
 from bench.results import FOLDER, Results, Row, Stored, newest
 from bench.sizes import STEPS, Size
@@ -263,3 +263,11 @@ def test_the_gpu_check_knows_the_ops_and_says_what_it_lacks(capsys, monkeypatch)
         pytest.skip("a card is here, which the check itself is for")
     with pytest.raises(SystemExit, match=r"^gpu-check needs a GPU: [^\n]+$"):
         gpu_check.main()
+
+
+def test_a_soak_shows_each_window(capsys):
+    soak.main(["--seconds", "0.3", "--window", "0.1"])
+    lines = capsys.readouterr().out.splitlines()
+    steps = [int(line.split()[0].replace(",", "")) for line in lines]
+    assert len(lines) >= 2 and steps == sorted(set(steps))
+    assert all(0 < float(line.split()[2]) < 1e6 and float(line.split()[-2]) > 50 for line in lines)
