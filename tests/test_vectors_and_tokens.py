@@ -1,4 +1,4 @@
-"""Labels and tokens as learnt vectors: steps against PyTorch, threads, resume, and settings that cannot be."""
+"""Labels and tokens as learnt vectors, and noise on the choice of tokens: steps against PyTorch, threads, resume."""
 
 import numpy as np
 import pytest
@@ -139,3 +139,18 @@ def test_vectors_of_nothing(settings, message):
     x = np.random.default_rng(0).normal(size=(96, 3))
     with pytest.raises(UserError, match=f"^{message}$"):
         GAN(batch_size=16, backend="numpy", **settings).fit(x, steps=1)
+
+
+def test_noise_on_logits_makes_the_generator_choose():
+    x = np.random.default_rng(0).integers(0, 2, (500, 1)) * np.full((1, 4), 2)  # 0000 or 2222
+    unsure = []
+    for noise in (0.0, 3.0):
+        small = dict(generator=[16], discriminator=[16], latent_dim=3, batch_size=32, backend="numpy")
+        gan = GAN(vocabulary=3, token_noise=noise, generator_lr=3e-3, discriminator_lr=3e-3, **small)
+        gan.fit(x, steps=600)
+        tokens = gan.sample(500, seed=1)
+        assert 0.4 < (tokens == 0).mean() < 0.6
+        latent = gan.latent_vectors(500, seed=1)
+        chances = gan._trainer.generator.network_rows(latent, np.zeros(0, np.int64)).reshape(-1, 3)
+        unsure.append(1 - chances.max(axis=1).mean())
+    assert unsure[1] < unsure[0] / 2
