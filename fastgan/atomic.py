@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 from fastgan.errors import UserError
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
+def write_atomically(path: str | Path, content: bytes, before: Path | None = None) -> None:
     """Write `content` to `path`; a crash at any moment leaves the old file or the new one.
+
+    Parameters
+    ----------
+    before : where the old file is kept, if there is one, in the same folder
 
     Raises
     ------
@@ -20,12 +25,14 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     path = Path(path)
     if not path.name:
         raise UserError(f"{str(path)!r} is no name for a file; give one")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(_unfinished_name(path))
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None and path.exists():
+            _keep(path, before)
         os.replace(unfinished, path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -33,6 +40,21 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def _unfinished_name(path: Path) -> str:
+    return f".{path.name}.{os.getpid()}"
+
+
+def _keep(path: Path, before: Path) -> None:
+    """Give a file a second name, in the place of whatever has that name; at any moment the first name stays."""
+    second = before.with_name(_unfinished_name(before))
+    second.unlink(missing_ok=True)
+    try:
+        os.link(path, second)
+    except OSError:  # no second names on this file system
+        shutil.copyfile(path, second)
+    os.replace(second, before)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -36,18 +36,27 @@ class Callback:
 
 
 class Every(Callback):
-    """Calls ``action(trainer)`` after every `period` steps, and at the end of the training; 0: only then."""
+    """Calls ``action(trainer)`` after every `period` steps, and at the end of the training; 0: only then.
 
-    def __init__(self, period: int, action: Callable[[Trainer], None]):
+    With `seconds` it is also called when so many have passed since the last time; 0: never.
+    """
+
+    def __init__(self, period: int, action: Callable[[Trainer], None], seconds: float = 0.0):
         self.period = period
         self.action = action
+        self.seconds = seconds
         self.done = -1
+        self.acted = time.monotonic()
+
+    def start(self, trainer: Trainer, last: int) -> None:
+        self.acted = time.monotonic()
 
     def next_step(self, step: int) -> int:
         return (step // self.period + 1) * self.period if self.period else NEVER
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
-        if self.period and trainer.step % self.period == 0:
+        late = self.seconds and time.monotonic() - self.acted >= self.seconds
+        if late or (self.period and trainer.step % self.period == 0):
             self._act(trainer)
 
     def finish(self, trainer: Trainer) -> None:
@@ -56,7 +65,7 @@ class Every(Callback):
 
     def _act(self, trainer: Trainer) -> None:
         self.action(trainer)
-        self.done = trainer.step
+        self.done, self.acted = trainer.step, time.monotonic()
 
 
 class Show(Callback):

@@ -3,11 +3,12 @@
 A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``, and with batch norm its running moments,
 ``generator.running``; a checkpoint holds both players'
 parameters and optimiser moments and the step besides. The text beside the arrays is the settings and the description of
-the data, as JSON.
+the data, as JSON, and a checksum of all that.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +19,7 @@ import numpy as np
 
 from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
-from fastgan.errors import UserError
+from fastgan.errors import Damaged, UserError
 from fastgan.forms import running_moments
 from fastgan.settings import Settings
 
@@ -45,12 +46,20 @@ def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> 
     _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
 
 
-def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "") -> None:
-    """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest."""
+def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "", before: Path | None = None) -> None:
+    """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest.
+
+    The checkpoint that was there is kept as `before`.
+    """
     spec, n_classes = trainer.dataset.spec, trainer.n_classes
     tensors = _buffers(trainer)
-    kept = {"data_digest": trainer.dataset.digest(), "schedule_epoch": str(trainer.schedule_epoch)}
-    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept)
+    kept = {
+        "data_digest": trainer.dataset.digest(),
+        "data_shape": trainer.dataset.shape_in_words(),
+        "schedule_epoch": str(trainer.schedule_epoch),
+        "rate_factor": repr(trainer.rate_factor),
+    }
+    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept, before)
 
 
 def restore(trainer: Trainer, stored: Stored) -> None:
@@ -66,7 +75,11 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             "resume with the same data and labels"
         )
     if stored.digest != trainer.dataset.digest():
-        raise UserError(f"{stored.path} was trained on other data than these; resume with the same data")
+        now = trainer.dataset.shape_in_words()
+        how = f"{stored.data_shape}, and these are {now}" if stored.data_shape != now else "of the same shape"
+        raise UserError(
+            f"{stored.path} was trained on other data than these ({how}); resume with the same data"
+        )
     buffers = _buffers(trainer)
     for name, buffer in buffers.items():
         tensor = stored.tensors.get(name)
@@ -80,6 +93,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
         buffer[...] = stored.tensors[name]
     normalise(trainer.gan.discriminator, alone(), False)
     trainer.schedule_by(stored.schedule_epoch)
+    trainer.slow_down(stored.rate_factor)
 
 
 def _buffers(trainer: Trainer) -> Tensors:
@@ -121,12 +135,23 @@ class Stored:
             )
             self.recipe = metadata.get("recipe", "")
             self.digest = metadata.get("data_digest", "")
+            self.data_shape = metadata.get("data_shape", "")
             self.schedule_epoch = int(metadata.get("schedule_epoch", 1))
+            self.rate_factor = float(metadata.get("rate_factor", 1))
+            if not 0 < self.rate_factor <= 1:
+                raise ValueError(f"rate_factor is {self.rate_factor}, expected above 0, at most 1")
             _check_arrays(tensors, self.spec)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
         self.tensors = tensors
         self.path = path
+
+    @property
+    def step(self) -> int:
+        """Training steps made; `UserError` for a generator alone."""
+        if "clock" not in self.tensors:
+            raise UserError(f"{self.path} holds a generator alone; give a checkpoint")
+        return int(self.tensors["clock"].reshape(-1)[0])
 
     def check_settings(self, settings: Settings) -> None:
         """Raise `UserError` naming the settings that differ from those stored and would change the training."""
@@ -154,6 +179,7 @@ def _write(
     n_classes: int,
     recipe: str,
     more: Mapping[str, str] | None = None,
+    before: Path | None = None,
 ) -> None:
     from safetensors.numpy import save
 
@@ -169,7 +195,18 @@ def _write(
     }
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, _in_order(save(contiguous, metadata)))
+    metadata["checksum"] = checksum(contiguous, metadata)
+    write_atomically(path, _in_order(save(contiguous, metadata)), before)
+
+
+def checksum(tensors: Tensors, metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the arrays and of the text beside them, but for the checksum there."""
+    text = sorted((name, value) for name, value in metadata.items() if name != "checksum")
+    digest = hashlib.sha256(json.dumps(text).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
 
 
 def _in_order(content: bytes) -> bytes:
@@ -196,7 +233,7 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise UserError(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
+        raise Damaged(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
     if metadata.get("format") != "fastgan":
         raise UserError(f"{path} is a safetensors file of another program; give one that fastgan wrote")
     version = metadata.get("format_version", "")
@@ -205,4 +242,6 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
             f"{path} has format version {version or 'unknown'} but this fastgan reads up to {FORMAT_VERSION}; "
             "upgrade fastgan"
         )
+    if metadata.get("checksum") != checksum(tensors, metadata):
+        raise Damaged(f"{path} was changed after it was written (its checksum differs); train again")
     return tensors, metadata

@@ -73,6 +73,10 @@ def train(
     early_stop: Annotated[
         Text, typer.Option(metavar="N", help="Stop after N looks without a new best.")
     ] = None,
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback/--no-rollback", help="When training diverges, go back and halve the rates."),
+    ] = True,
     log: Annotated[
         str, typer.Option(metavar="HOW", help="bar, keras (a line for every step) or quiet.")
     ] = "bar",
@@ -105,11 +109,18 @@ def train(
         raise UserError("steps is 0; it must be at least 1")
     if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
         wanted.data.source = "file"
-    wanted = _changed(wanted, change or [])
+    wanted = _changed(wanted, [*([] if rollback else ["run.rollback=false"]), *(change or [])])
 
     folder = resume or out or default_folder(wanted)
     quiet = log == "quiet"
     outcome = train_run(wanted, folder, progress, resume=bool(resume), say=None if quiet else _introduce)
+    if outcome.rollbacks:
+        times = "once" if outcome.rollbacks == 1 else f"{outcome.rollbacks} times"
+        typer.echo(
+            f"fastgan: warning: training diverged {times} and went on from a checkpoint; the learning rates are now "
+            f"{outcome.rate_factor:g} times the recipe's",
+            err=True,
+        )
     if outcome.signal:
         typer.echo(f"stopped at step {outcome.step:,}; go on with: fastgan train --resume {folder}", err=True)
         return 128 + outcome.signal

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RECIPE, METRICS, SAMPLES, CURVES = "recipe.toml", "metrics.jsonl", "samples", "losses.png"
 EVALUATION = "evaluation.png"
 CHECKPOINT, GENERATOR = "checkpoint.safetensors", "generator.safetensors"
+BEFORE = "checkpoint-before.safetensors"
 MONITOR, BEST, BEST_COURSE = "monitor.jsonl", "best.safetensors", "best.jsonl"
 
 SAMPLES_WITHOUT_CLASSES = 100
@@ -79,7 +80,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
-    names = (RECIPE, METRICS, CURVES, EVALUATION, CHECKPOINT, GENERATOR, MONITOR, BEST, BEST_COURSE)
+    names = (RECIPE, METRICS, CURVES, EVALUATION, CHECKPOINT, BEFORE, GENERATOR, MONITOR, BEST, BEST_COURSE)
     written = [f".{name}.[0-9]*" for name in names]
     for pattern in (*written, f"{SAMPLES}/.*.png.[0-9]*"):
         for path in folder.glob(pattern):
@@ -94,12 +95,15 @@ class Writer:
         self.folder = folder
 
     def save(self, trainer: Trainer) -> None:
-        """Write the generator, then the checkpoint: once that is there, the training need not come back here."""
+        """Write the generator, then the checkpoint: once that is there, the training need not come back here.
+
+        The checkpoint before it is kept as well.
+        """
         from fastgan.checkpoint import save_checkpoint, save_generator
 
         text = recipes.to_toml(self.recipe)
         save_generator(trainer.generator, self.folder / GENERATOR, text)
-        save_checkpoint(trainer, self.folder / CHECKPOINT, text)
+        save_checkpoint(trainer, self.folder / CHECKPOINT, text, self.folder / BEFORE)
 
     def draw_samples(self, trainer: Trainer) -> None:
         """Draw ``samples/epoch-0010.png``; every picture shows the same latent vectors."""

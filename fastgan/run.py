@@ -17,8 +17,10 @@ from fastgan.atomic import write_atomically
 from fastgan.best import Best
 from fastgan.callbacks import Callback, Every, Metrics, Show
 from fastgan.data import Dataset, load_dataset
-from fastgan.errors import UserError
+from fastgan.divergence import first_cause
+from fastgan.errors import Damaged, Diverged, UserError
 from fastgan.folder import (
+    BEFORE,
     BEST,
     CHECKPOINT,
     GENERATOR,
@@ -36,8 +38,12 @@ from fastgan.quality import check_metric
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
+    from fastgan.checkpoint import Stored
     from fastgan.progress import Progress
     from fastgan.trainer import Trainer
+
+ROLLBACKS = 3
+"""Times that a training which diverges goes back to a checkpoint."""
 
 ROWS_PER_EPOCH = 20
 """Rows of ``metrics.jsonl`` for one epoch, where it has as many steps."""
@@ -52,12 +58,16 @@ class Outcome:
     folder : of the run
     step, seconds : steps made in all, and time this call trained
     signal : the signal that stopped it, or 0
+    rollbacks : times that it diverged and went back to a checkpoint
+    rate_factor : times its learning rates are the recipe's now
     """
 
     folder: Path
     step: int
     seconds: float
     signal: int
+    rollbacks: int = 0
+    rate_factor: float = 1.0
 
 
 def load_data(recipe: Recipe) -> Dataset:
@@ -104,8 +114,10 @@ def train_run(
     Raises
     ------
     UserError
-        If the folder holds a run already, or another one to resume; if recipe or data cannot be used; if training
-        diverges.
+        If the folder holds a run already, or another one to resume; if recipe or data cannot be used.
+    Diverged
+        If training diverges and may not go back to a checkpoint, or did so `ROLLBACKS` times; the folder holds the
+        last good checkpoint.
     """
     from fastgan.trainer import Trainer
 
@@ -121,7 +133,7 @@ def train_run(
     make_folder(folder)
     with locked(folder):
         if resume:
-            _restore(trainer, recipe, folder)
+            _restore(trainer, recipe, folder, progress.note)
         else:
             check_new(folder)  # again: another process may have been quicker
         last = recipe.run.steps or recipe.run.epochs * trainer.steps_per_epoch
@@ -137,9 +149,48 @@ def train_run(
         with progress, _stopping(trainer) as received:
             trainer.compile()
             started = time.perf_counter()
-            callbacks = _callbacks(Writer(recipe, folder), progress, trainer.steps_per_epoch, received)
+            rollbacks = _train(trainer, Writer(recipe, folder), last, progress, received)
+    seconds = time.perf_counter() - started
+    return Outcome(
+        folder, trainer.step, seconds, received[0] if received else 0, rollbacks, trainer.rate_factor
+    )
+
+
+def _train(trainer: Trainer, writer: Writer, last: int, progress: Progress, received: list[int]) -> int:
+    """Train up to step `last`; where training diverges, from a checkpoint again at half the rates.
+
+    Returns how many times it had to go back.
+    """
+    from fastgan.checkpoint import Stored, restore, save_checkpoint
+
+    folder = writer.folder
+    if not (folder / CHECKPOINT).exists():  # there is one to go back to from the first step on
+        save_checkpoint(trainer, folder / CHECKPOINT, recipes.to_toml(writer.recipe))
+    rollbacks, back_to = 0, -1
+    while True:
+        try:
+            callbacks = _callbacks(writer, progress, trainer.steps_per_epoch, received)
             trainer.train(last - trainer.step, callbacks)
-    return Outcome(folder, trainer.step, time.perf_counter() - started, received[0] if received else 0)
+            return rollbacks
+        except Diverged as error:
+            stored = _newest_whole(folder, progress.note)
+            if stored.step == back_to and (folder / BEFORE).exists():
+                stored = Stored(folder / BEFORE)  # the newest one was too late
+            cause = first_cause(trainer, error.step, stored, trainer.pace)
+            what = f"{error.what}, first in {cause}" if cause else error.what
+            if not writer.recipe.run.rollback or rollbacks == ROLLBACKS:
+                advice = f"; {folder} holds step {stored.step:,}" + (
+                    f", from where {ROLLBACKS} tries at lower rates diverged too" if rollbacks else ""
+                )
+                raise Diverged(error.step, what + advice) from None
+            rollbacks, back_to = rollbacks + 1, stored.step
+            factor = trainer.rate_factor / 2
+            restore(trainer, stored)
+            trainer.slow_down(factor)
+            progress.note(
+                f"step {error.step:,}: training diverged ({what}); on from step {stored.step:,} at {factor:g} times "
+                f"the learning rates, try {rollbacks} of {ROLLBACKS}"
+            )
 
 
 class _Drawing(Every):
@@ -171,25 +222,27 @@ def _callbacks(writer: Writer, progress: Progress, per_epoch: int, received: lis
         *looks,
         _Drawing(run.samples_every * per_epoch, writer.draw_samples, received),
         _Drawing(0, writer.draw_curves, received),
-        Every(run.checkpoint_every * per_epoch, writer.save),
+        Every(run.checkpoint_every * per_epoch, writer.save, 60 * run.checkpoint_minutes),
     ]
 
 
-def _restore(trainer: Trainer, recipe: Recipe, folder: Path) -> None:
+def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
     """Put a run's checkpoint into the trainer; a run that was killed before its first one begins anew.
 
-    `UserError` if settings or data are not those it was trained with.
+    In the place of a damaged one that before it is taken. `UserError` if settings or data are not those it was
+    trained with.
     """
-    from fastgan.checkpoint import Stored, restore
+    from fastgan.checkpoint import restore
 
     path = folder / CHECKPOINT
-    if not path.exists():
+    if not (path.exists() or (folder / BEFORE).exists()):
         if (folder / GENERATOR).exists():
             raise UserError(
                 f"{folder} holds a generator but no {CHECKPOINT} to go on from; start anew with another --out"
             )
         return
-    stored = Stored(path)
+    stored = _newest_whole(folder, say)
+    path = Path(stored.path)
     stored.check_settings(trainer.settings)
     then = recipes.parse(stored.recipe, recipe.name)
     changed = [
@@ -203,6 +256,22 @@ def _restore(trainer: Trainer, recipe: Recipe, folder: Path) -> None:
             "resume with the same, or start a new training"
         )
     restore(trainer, stored)
+
+
+def _newest_whole(folder: Path, say: Callable[[str], None]) -> Stored:
+    """The newest checkpoint in a folder that is as it was written; `Damaged` if none is."""
+    from fastgan.checkpoint import Stored
+
+    try:
+        return Stored(folder / CHECKPOINT)
+    except UserError as error:
+        if (folder / CHECKPOINT).exists() and not isinstance(error, Damaged):
+            raise
+        if not (folder / BEFORE).exists():
+            raise
+        stored = Stored(folder / BEFORE)
+        say(f"{error}; going on from the checkpoint before, of step {stored.step:,}")
+        return stored
 
 
 @contextlib.contextmanager

@@ -15,9 +15,11 @@ from fastgan.callbacks import Callback
 from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels, labels_to_classes
-from fastgan.errors import UserError
+from fastgan.divergence import first_bad
+from fastgan.errors import Diverged, UserError
 from fastgan.forms import running_moments
 from fastgan.generator import Generator
+from fastgan.networks import Network
 from fastgan.own_loop import check_part, check_schedules
 from fastgan.settings import Settings
 from fastgan.state import STATISTICS, Gan
@@ -80,6 +82,7 @@ class Trainer:
         self._newest = Generator(settings, dataset.spec, self.n_classes, g.params, running)
         self._partners = self._handed_out = False
         self.stopped = False
+        self.rate_factor, self._pace = 1.0, 0.0
         self._history: list[np.ndarray] = []
         self._keep_history = keep_history
         self._chunk = 1
@@ -137,8 +140,8 @@ class Trainer:
 
         Raises
         ------
-        UserError
-            If the training diverges to NaN or infinity.
+        Diverged
+            If the training comes to NaN or infinity, or a loss runs away; within one call of compiled code.
         """
         last = self.step + steps
         self.compile()
@@ -153,6 +156,28 @@ class Trainer:
         for callback in callbacks:
             callback.finish(self)
         self.stopped = False
+
+    def repeat(self, steps: int) -> None:
+        """Make steps again that are known, without a look at what they come to."""
+        for first in range(0, steps, 1000):
+            made = np.zeros((min(1000, steps - first), len(STATISTICS)), np.float32)
+            self.backend.perform(TRAIN, self._gan, self.dataset.array, self.dataset.labels, made)
+
+    def slow_down(self, factor: float) -> None:
+        """Take so many times the learning rates that the settings give, 1 to begin with."""
+        ratio, self.rate_factor = factor / self.rate_factor, factor
+
+        def player(net: Network) -> Network:
+            rule = net.optimiser
+            return net._replace(optimiser=rule._replace(initial_rate=rule.initial_rate * ratio))
+
+        gan = self.gan
+        self._gan = gan._replace(generator=player(gan.generator), discriminator=player(gan.discriminator))
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a step took in the newest call."""
+        return self._pace
 
     def compile(self) -> None:
         """Compile the step, or load it, so that no step waits for it: a call of no steps."""
@@ -169,6 +194,7 @@ class Trainer:
             if self._keep_history:
                 self._history.append(statistics[: self.step - first])
         elapsed = time.perf_counter() - started
+        self._pace = elapsed / steps
         fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
         self._check_weights()
@@ -240,22 +266,16 @@ class Trainer:
         return encode_labels(labels, rows, self.n_classes, (), "y")[0]
 
     def _check_statistics(self, statistics: np.ndarray) -> None:
-        bad = np.argwhere(~np.isfinite(statistics))
-        if len(bad):
-            step = self.step - len(statistics) + bad[0, 0] + 1
-            raise UserError(
-                f"training diverged at step {step}: {STATISTICS[bad[0, 1]]} is {statistics[tuple(bad[0])]}; "
-                "lower generator_lr and discriminator_lr"
-            )
+        bad = first_bad(statistics)
+        if bad:
+            step = self.step - len(statistics) + bad[0] + 1
+            raise Diverged(step, f"{STATISTICS[bad[1]]} is {statistics[bad]:.3g}")
 
     def _check_weights(self) -> None:
         """The newest update may have broken the weights, which the statistics show only one step later."""
         for player in ("generator", "discriminator"):
             if not self.backend.finite(self._gan, player):
-                raise UserError(
-                    f"training diverged at step {self.step}: the {player}'s weights are not finite; "
-                    "lower generator_lr and discriminator_lr"
-                )
+                raise Diverged(self.step, f"the {player}'s weights are not finite")
 
 
 def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:
