@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import shutil
 from pathlib import Path
 
 from fastgan.errors import UserError
@@ -15,7 +15,7 @@ def write_atomically(path: str | Path, content: bytes, before: Path | None = Non
 
     Parameters
     ----------
-    before : where the old file is kept, if there is one, in the same folder
+    before : where the old file is kept, if there is one, in the same folder; a crash may then leave it there alone
 
     Raises
     ------
@@ -25,14 +25,15 @@ def write_atomically(path: str | Path, content: bytes, before: Path | None = Non
     path = Path(path)
     if not path.name:
         raise UserError(f"{str(path)!r} is no name for a file; give one")
-    unfinished = path.with_name(_unfinished_name(path))
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if before is not None and path.exists():
-            _keep(path, before)
+        if before is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, before)
         os.replace(unfinished, path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -42,26 +43,16 @@ def write_atomically(path: str | Path, content: bytes, before: Path | None = Non
             unfinished.unlink(missing_ok=True)
 
 
-def _unfinished_name(path: Path) -> str:
-    return f".{path.name}.{os.getpid()}"
-
-
-def _keep(path: Path, before: Path) -> None:
-    """Give a file a second name, in the place of whatever has that name; at any moment the first name stays."""
-    second = before.with_name(_unfinished_name(before))
-    second.unlink(missing_ok=True)
-    try:
-        os.link(path, second)
-    except OSError:  # no second names on this file system
-        shutil.copyfile(path, second)
-    os.replace(second, before)
-
-
 def _flush_folder(folder: Path) -> None:
-    """Flush the rename itself, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
+    """Flush the rename itself, where the system lets a folder be opened and flushed."""
+    try:
         handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)

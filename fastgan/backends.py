@@ -52,9 +52,11 @@ class Backend:
     def fetch(self, gan: Any, to_change: bool = True) -> None:
         """Bring the GAN's arrays up to date, where steps run elsewhere; whoever asked may then change them, or not."""
 
-    def finite(self, gan: Any, player: str) -> bool:
-        """Whether all parameters of "generator" or "discriminator" are finite numbers."""
-        return bool(np.isfinite(getattr(gan, player).params).all())
+    def broken(self, gan: Any) -> str:
+        """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
+        from fastgan.checkpoint import lasting
+
+        return next((name for name, array in lasting(gan).items() if not np.isfinite(array).all()), "")
 
 
 class CompiledBackend(Backend):

@@ -45,11 +45,9 @@ class Every(Callback):
         self.period = period
         self.action = action
         self.seconds = seconds
-        self.done = -1
-        self.acted = time.monotonic()
 
     def start(self, trainer: Trainer, last: int) -> None:
-        self.acted = time.monotonic()
+        self.done, self.acted = -1, time.monotonic()
 
     def next_step(self, step: int) -> int:
         return (step // self.period + 1) * self.period if self.period else NEVER
@@ -94,10 +92,10 @@ class Metrics(Callback):
     def __init__(self, path: Path, period: int):
         self.path = path
         self.period = period
-        self.sums: np.ndarray | None = None
-        self.count = 0
 
     def start(self, trainer: Trainer, last: int) -> None:
+        self.sums: np.ndarray | None = None
+        self.count = 0
         write_rows(self.path, [row for row in read_metrics(self.path) if row["step"] <= trainer.step])
         self.per_epoch = trainer.steps_per_epoch
         self.began = time.perf_counter()

@@ -1,9 +1,8 @@
 """Generators and checkpoints as safetensors files: arrays and text, nothing that can run.
 
 A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``, and with batch norm its running moments,
-``generator.running``; a checkpoint holds both players'
-parameters and optimiser moments and the step besides. The text beside the arrays is the settings and the description of
-the data, as JSON, and a checksum of all that.
+``generator.running``; a checkpoint holds both players' parameters and optimiser moments and the step besides. The text
+beside the arrays is the settings and the description of the data, as JSON, and a checksum of all.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from fastgan.settings import Settings
 if TYPE_CHECKING:
     from fastgan.generator import Generator
     from fastgan.networks import Network
+    from fastgan.state import Gan
     from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
@@ -52,21 +52,18 @@ def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "", before
     The checkpoint that was there is kept as `before`.
     """
     spec, n_classes = trainer.dataset.spec, trainer.n_classes
-    tensors = _buffers(trainer)
     kept = {
         "data_digest": trainer.dataset.digest(),
         "data_shape": trainer.dataset.shape_in_words(),
         "schedule_epoch": str(trainer.schedule_epoch),
         "rate_factor": repr(trainer.rate_factor),
     }
+    tensors = lasting(trainer.gan_to_read)
     _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept, before)
 
 
 def restore(trainer: Trainer, stored: Stored) -> None:
     """Put a checkpoint's arrays into a trainer of the same settings and data; `UserError` if they differ."""
-    from fastgan.team import alone
-    from fastgan.updates import normalise
-
     if stored.kind != "checkpoint":
         raise UserError(f"{stored.path} holds a generator alone; resume from a checkpoint")
     if stored.n_classes != trainer.n_classes:
@@ -75,12 +72,10 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             "resume with the same data and labels"
         )
     if stored.digest != trainer.dataset.digest():
-        now = trainer.dataset.shape_in_words()
-        how = f"{stored.data_shape}, and these are {now}" if stored.data_shape != now else "of the same shape"
-        raise UserError(
-            f"{stored.path} was trained on other data than these ({how}); resume with the same data"
-        )
-    buffers = _buffers(trainer)
+        then, now = stored.data_shape, trainer.dataset.shape_in_words()
+        how = f"{now}, of other values" if now == then else f"{then} -> {now}"
+        raise UserError(f"{stored.path} was trained on other data ({how}); resume with the same data")
+    buffers = lasting(trainer.gan)
     for name, buffer in buffers.items():
         tensor = stored.tensors.get(name)
         if tensor is None or tensor.shape != buffer.shape or tensor.dtype != buffer.dtype:
@@ -91,14 +86,11 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             )
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
-    normalise(trainer.gan.discriminator, alone(), False)
-    trainer.schedule_by(stored.schedule_epoch)
-    trainer.slow_down(stored.rate_factor)
+    trainer.reschedule(stored.schedule_epoch, stored.rate_factor)
 
 
-def _buffers(trainer: Trainer) -> Tensors:
-    """The arrays that change from step to step, by their names in a checkpoint."""
-    gan = trainer.gan
+def lasting(gan: Gan) -> Tensors:
+    """The arrays of a GAN that its next step depends on, by their names in a checkpoint."""
     buffers: Tensors = {"clock": gan.clock}
     for player in _PLAYERS:
         net: Network = getattr(gan, player)

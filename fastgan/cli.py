@@ -74,9 +74,9 @@ def train(
         Text, typer.Option(metavar="N", help="Stop after N looks without a new best.")
     ] = None,
     rollback: Annotated[
-        bool,
+        bool | None,
         typer.Option("--rollback/--no-rollback", help="When training diverges, go back and halve the rates."),
-    ] = True,
+    ] = None,
     log: Annotated[
         str, typer.Option(metavar="HOW", help="bar, keras (a line for every step) or quiet.")
     ] = "bar",
@@ -102,6 +102,7 @@ def train(
         "run.steps": steps,
         "run.best_metric": best_metric,
         "run.early_stop": early_stop,
+        "run.rollback": None if rollback is None else json.dumps(rollback),
     }
     given = [f"{path}={value}" for path, value in options.items() if value is not None]
     wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
@@ -109,15 +110,14 @@ def train(
         raise UserError("steps is 0; it must be at least 1")
     if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
         wanted.data.source = "file"
-    wanted = _changed(wanted, [*([] if rollback else ["run.rollback=false"]), *(change or [])])
+    wanted = _changed(wanted, change or [])
 
     folder = resume or out or default_folder(wanted)
     quiet = log == "quiet"
     outcome = train_run(wanted, folder, progress, resume=bool(resume), say=None if quiet else _introduce)
-    if outcome.rollbacks:
-        times = "once" if outcome.rollbacks == 1 else f"{outcome.rollbacks} times"
+    if outcome.rate_factor < 1:
         typer.echo(
-            f"fastgan: warning: training diverged {times} and went on from a checkpoint; the learning rates are now "
+            "fastgan: warning: training diverged and went on from a checkpoint; the learning rates are now "
             f"{outcome.rate_factor:g} times the recipe's",
             err=True,
         )

@@ -1,133 +1,102 @@
-"""What broke first in a training that diverged: its last steps again, op by op."""
+"""When a training has diverged, and what broke first: the steps since all was well, again."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import fastgan_kernels
-from fastgan.networks import END, OUTPUTS, UNITS, Network
+from fastgan.cause import WORDS, first_cause
+from fastgan.checkpoint import lasting
+from fastgan.errors import Diverged
 from fastgan.state import STATISTICS
 
 if TYPE_CHECKING:
-    from fastgan.checkpoint import Stored
     from fastgan.trainer import Trainer
 
-MOST_SECONDS = 60.0
-"""Who would have to train for longer to come to the step in question is told less."""
-
 LIMIT = 1e6
-"""A loss or score of this size has run away: its logit has five digits left of the seven that float32 holds."""
+"""A loss or score of this size has run away; float32 numbers lie 0.06 apart there."""
 
-# Statistics that may be as large as they like, as long as they are finite.
-_UNLIMITED = ("d_penalty", "d_slope")
+COPY_SHARE = 1 / 200
+"""Part of a training's time that copies take at most."""
 
-_QUANTITIES = {
-    "params": "weights",
-    "grads": "gradient",
-    "mean": "optimiser's moments",
-    "square": "optimiser's moments",
-    "average": "averaged weights",
-    "outputs": "outputs",
-    "deltas": "gradient at the outputs",
-}
+# A penalty may be as large as it likes, as long as it is finite: it grows with the square of the slope.
+_LIMITS = np.array([np.inf if name in ("d_penalty", "d_slope") else LIMIT for name in STATISTICS])
 
 
 def first_bad(statistics: np.ndarray) -> tuple[int, int] | None:
-    """Where the first figure of statistics (steps, 11) is that is not finite or has run away; None if none has."""
-    limits = [np.inf if name in _UNLIMITED else LIMIT for name in STATISTICS]
-    bad = np.argwhere(~(np.abs(statistics) < limits))
+    """Where in statistics (k, 11) the first figure is that is not finite or has run away; None if there is none."""
+    bad = np.argwhere(~(np.abs(statistics) < _LIMITS))
     return (int(bad[0, 0]), int(bad[0, 1])) if len(bad) else None
 
 
-class Watched(np.ndarray):
-    """An array that every op looks at when it is done with it."""
+def divergence(step: int, statistics: np.ndarray) -> Diverged | None:
+    """What is wrong with statistics (k, 11) of the steps up to `step`; None if nothing."""
+    bad = first_bad(statistics)
+    if bad is None:
+        return None
+    return Diverged(step - len(statistics) + bad[0] + 1, f"{STATISTICS[bad[1]]} is {statistics[bad]:.3g}")
 
 
-class Bad(Exception):  # noqa: N818, not an error but what was looked for
-    """An op left a number that is not finite in this array."""
+def in_words(name: str) -> str:
+    """An array that checkpoints call `name`: ``generator.params`` is the generator's weights."""
+    player, _, array = name.partition(".")
+    return f"the {player}'s {WORDS[array][0]}" if array in WORDS else name
 
-    def __init__(self, array: np.ndarray):
-        self.array = array
 
+class Watch:
+    """Keeps a copy of what the next step depends on, from which steps can be made again.
 
-def first_cause(trainer: Trainer, step: int, stored: Stored | None, seconds: float) -> str:
-    """Name what was first not finite when `trainer` came to `step`, in words; empty if that cannot be found.
-
-    A trainer like it makes the steps again, from a checkpoint or else from the first one on, the last two of them on
-    NumPy arrays.
-
-    Parameters
-    ----------
-    seconds : that a step takes
+    It is renewed so seldom that it takes no more than `COPY_SHARE` of the time.
     """
-    from fastgan.checkpoint import restore
-    from fastgan.step import TRAIN, perform
-    from fastgan.trainer import Trainer
 
-    first = stored.step if stored else 0
-    if (step - first) * seconds > MOST_SECONDS:
-        return ""
-    again = Trainer(trainer.settings, trainer.dataset, keep_history=False)
-    if stored:
-        restore(again, stored)
-    with np.errstate(all="ignore"):
-        again.repeat(max(0, step - 2 - first))
-        gan = _watched(again.gan)
-        _watch_ops()
-        try:
-            statistics = np.zeros((3, len(STATISTICS)), np.float32)
-            perform(TRAIN, gan, trainer.dataset.array, trainer.dataset.labels, statistics)
-        except Bad as bad:
-            return _place_of(bad.array, again)
-    return ""
+    def __init__(self) -> None:
+        self._copy: dict[str, np.ndarray] = {}
+        self._due = 0.0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of a GAN has a watch of its own."""
+        return Watch, ()
 
-def _place_of(array: np.ndarray, trainer: Trainer) -> str:
-    """Which quantity of which layer of which player lies there."""
-    address = array.ctypes.data
-    for player in ("discriminator", "generator"):
-        net: Network = getattr(trainer.gan, player)
-        for name, quantity in _QUANTITIES.items():
-            buffer = getattr(net, name)
-            offset = (address - buffer.ctypes.data) // buffer.itemsize
-            if buffer.size and 0 <= offset < buffer.size:
-                if name in ("outputs", "deltas"):
-                    ends = (net.layers[:, UNITS] + net.layers[:, OUTPUTS]) * net.max_rows
-                else:
-                    ends = net.layers[:, END]
-                layer = int(np.searchsorted(ends, offset, side="right"))
-                return f"the {quantity} of layer {layer + 1} of {len(net.layers)} of the {player}"
-    return ""
+    def forget(self) -> None:
+        """Drop the copy, for something else than steps changes the GAN."""
+        self._copy = {}
 
+    def keep(self, trainer: Trainer) -> None:
+        """Copy a trainer in which all is well, if it is time to."""
+        began = time.perf_counter()
+        if began >= self._due:
+            self.forget()  # there is never room for two
+            self._copy = _copied(trainer)
+            ended = time.perf_counter()
+            self._due = ended + (ended - began) / COPY_SHARE
 
-def _watched(values: Any) -> Any:
-    """A named tuple with its arrays, also those of tuples in it, as views that are watched."""
-    changed = {}
-    for name, value in values._asdict().items():
-        if hasattr(value, "_fields"):
-            changed[name] = _watched(value)
-        elif isinstance(value, np.ndarray):
-            changed[name] = value.view(Watched)
-    return values._replace(**changed)
+    def explain(self, trainer: Trainer, found: Diverged) -> Diverged:
+        """Say what broke first, and leave the trainer as it was before that step; as found, where no copy tells."""
+        last, before = trainer.step, self._copy
+        self._due = 0.0
+        if before:
+            _put_back(trainer, before)
+        while before and trainer.step < last:
+            before = _copied(trainer)
+            statistics = np.zeros((1, len(STATISTICS)), np.float32)
+            trainer.make(statistics)
+            again = trainer.divergence(statistics)
+            if again:
+                _put_back(trainer, before)
+                bad = first_bad(statistics)
+                ran_away = bad is not None and np.isfinite(statistics[bad])
+                limit, kind = (LIMIT, f"above {LIMIT:g}") if ran_away else (np.inf, "not finite")
+                cause = first_cause(trainer, limit)
+                return Diverged(again.step, again.what + (f" (first {kind}: {cause})" if cause else ""))
+        return found
 
 
-def _watch_ops() -> None:
-    """Have every op look at watched arrays; on others they do what they did."""
-    for name in fastgan_kernels.__all__:
-        op = getattr(fastgan_kernels, name)
-        if hasattr(op, "registry") and Watched not in op.registry:
-            op.register(Watched, _looking(op.dispatch(np.ndarray)))
+def _copied(trainer: Trainer) -> dict[str, np.ndarray]:
+    return {name: array.copy() for name, array in lasting(trainer.gan_to_read).items()}
 
 
-def _looking(reference: Any) -> Any:
-    def run(*arguments: Any) -> Any:
-        plain = (each.view(np.ndarray) if isinstance(each, Watched) else each for each in arguments)
-        result = reference(*plain)
-        for each in arguments:
-            if isinstance(each, Watched) and each.dtype.kind == "f" and not np.isfinite(each).all():
-                raise Bad(each)
-        return result
-
-    return run
+def _put_back(trainer: Trainer, copy: dict[str, np.ndarray]) -> None:
+    for name, array in lasting(trainer.gan).items():
+        array[...] = copy[name]

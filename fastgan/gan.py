@@ -16,8 +16,7 @@ from fastgan import step as actions
 from fastgan.callbacks import Callback, Show
 from fastgan.data import from_arrays, rows_like
 from fastgan.data.dataset import Dataset
-from fastgan.divergence import first_cause
-from fastgan.errors import Diverged, NotFitted, UserError, nearest
+from fastgan.errors import NotFitted, UserError, nearest
 from fastgan.generator import Generator, Labels
 from fastgan.settings import Settings, is_integer
 from fastgan.stats import Stats
@@ -81,7 +80,8 @@ class GAN(Settings):
         UserError
             If a setting or the data cannot be used.
         Diverged
-            If training comes to NaN or infinity, or a loss runs away. The GAN is of no use then.
+            If training comes to NaN or infinity, or a loss runs away. The GAN is then as it was a step before, and
+            `history` shows what came of it.
         """
         if epochs is not None and steps is not None:
             raise UserError("both epochs and steps were given; give one of them")
@@ -97,13 +97,8 @@ class GAN(Settings):
         trainer = self._prepare(X, y)
         if steps is None:
             steps = max(1, round((10 if epochs is None else epochs) * trainer.steps_per_epoch))
-        fresh = trainer.step == 0 and not trainer.history["g_loss"].size
-        try:
-            with self._bar() as bar:
-                trainer.train(steps, [Show(bar), *watchers])
-        except Diverged as error:
-            cause = first_cause(trainer, error.step, None, trainer.pace) if fresh else ""
-            raise (Diverged(error.step, f"{error.what}, first in {cause}") if cause else error) from None
+        with self._bar() as bar:
+            trainer.train(steps, [Show(bar), *watchers])
         return self
 
     def sample(

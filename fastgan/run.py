@@ -13,12 +13,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from fastgan import recipe as recipes
-from fastgan.atomic import write_atomically
 from fastgan.best import Best
 from fastgan.callbacks import Callback, Every, Metrics, Show
 from fastgan.data import Dataset, load_dataset
-from fastgan.divergence import first_cause
-from fastgan.errors import Damaged, Diverged, UserError
+from fastgan.errors import Diverged, UserError
 from fastgan.folder import (
     BEFORE,
     BEST,
@@ -31,14 +29,13 @@ from fastgan.folder import (
     check_new,
     locked,
     make_folder,
-    remove_unfinished,
+    newest_checkpoint,
 )
 from fastgan.monitor import Monitor
 from fastgan.quality import check_metric
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
-    from fastgan.checkpoint import Stored
     from fastgan.progress import Progress
     from fastgan.trainer import Trainer
 
@@ -58,16 +55,14 @@ class Outcome:
     folder : of the run
     step, seconds : steps made in all, and time this call trained
     signal : the signal that stopped it, or 0
-    rollbacks : times that it diverged and went back to a checkpoint
-    rate_factor : times its learning rates are the recipe's now
+    rate_factor : what the recipe's learning rates are multiplied with, less than 1 where training diverged
     """
 
     folder: Path
     step: int
     seconds: float
     signal: int
-    rollbacks: int = 0
-    rate_factor: float = 1.0
+    rate_factor: float
 
 
 def load_data(recipe: Recipe) -> Dataset:
@@ -142,55 +137,57 @@ def train_run(
                 f"{folder} is already trained to step {trainer.step}, and {last} were asked for; "
                 "give more --epochs or --steps"
             )
-        remove_unfinished(folder)
-        write_atomically(folder / RECIPE, recipes.to_toml(recipe).encode())
+        writer = Writer(recipe, folder)
+        writer.begin(trainer)
         if say:
             say(trainer, folder)
         with progress, _stopping(trainer) as received:
             trainer.compile()
             started = time.perf_counter()
-            rollbacks = _train(trainer, Writer(recipe, folder), last, progress, received)
+            _train(trainer, writer, last, progress, received)
     seconds = time.perf_counter() - started
-    return Outcome(
-        folder, trainer.step, seconds, received[0] if received else 0, rollbacks, trainer.rate_factor
-    )
+    return Outcome(folder, trainer.step, seconds, received[0] if received else 0, trainer.rate_factor)
 
 
-def _train(trainer: Trainer, writer: Writer, last: int, progress: Progress, received: list[int]) -> int:
-    """Train up to step `last`; where training diverges, from a checkpoint again at half the rates.
-
-    Returns how many times it had to go back.
-    """
-    from fastgan.checkpoint import Stored, restore, save_checkpoint
-
-    folder = writer.folder
-    if not (folder / CHECKPOINT).exists():  # there is one to go back to from the first step on
-        save_checkpoint(trainer, folder / CHECKPOINT, recipes.to_toml(writer.recipe))
-    rollbacks, back_to = 0, -1
+def _train(trainer: Trainer, writer: Writer, last: int, progress: Progress, received: list[int]) -> None:
+    """Train up to step `last`; where training diverges, go back to a checkpoint and on at half the rates."""
+    callbacks = _callbacks(writer, progress, trainer.steps_per_epoch, received)
+    tried = -1
     while True:
         try:
-            callbacks = _callbacks(writer, progress, trainer.steps_per_epoch, received)
             trainer.train(last - trainer.step, callbacks)
-            return rollbacks
+            return
         except Diverged as error:
-            stored = _newest_whole(folder, progress.note)
-            if stored.step == back_to and (folder / BEFORE).exists():
-                stored = Stored(folder / BEFORE)  # the newest one was too late
-            cause = first_cause(trainer, error.step, stored, trainer.pace)
-            what = f"{error.what}, first in {cause}" if cause else error.what
-            if not writer.recipe.run.rollback or rollbacks == ROLLBACKS:
-                advice = f"; {folder} holds step {stored.step:,}" + (
-                    f", from where {ROLLBACKS} tries at lower rates diverged too" if rollbacks else ""
-                )
-                raise Diverged(error.step, what + advice) from None
-            rollbacks, back_to = rollbacks + 1, stored.step
-            factor = trainer.rate_factor / 2
-            restore(trainer, stored)
-            trainer.slow_down(factor)
-            progress.note(
-                f"step {error.step:,}: training diverged ({what}); on from step {stored.step:,} at {factor:g} times "
-                f"the learning rates, try {rollbacks} of {ROLLBACKS}"
-            )
+            progress.finish()
+            tried = _go_back(trainer, writer, error, tried, progress.note)
+
+
+def _go_back(
+    trainer: Trainer, writer: Writer, error: Diverged, tried: int, say: Callable[[str], None]
+) -> int:
+    """Put a checkpoint into a trainer that diverged and halve its rates; returns the step.
+
+    It is the newest one, or that before it if training went back to that step before, and in vain. Raises `Diverged`
+    where that is not wanted or was done `ROLLBACKS` times: what the rates are says how often.
+    """
+    from fastgan.checkpoint import Stored, restore
+
+    stored, factor = newest_checkpoint(writer.folder, say), trainer.rate_factor / 2
+    if not writer.recipe.run.rollback or factor < 0.5**ROLLBACKS:
+        tries = f", from where {ROLLBACKS} tries at lower rates diverged too" if factor < 0.5 else ""
+        raise Diverged(
+            error.step, f"{error.what}; {writer.folder} holds step {stored.step:,}{tries}"
+        ) from None
+    if stored.step == tried and (writer.folder / BEFORE).exists():
+        stored = Stored(writer.folder / BEFORE)
+    restore(trainer, stored)
+    trainer.reschedule(stored.schedule_epoch, factor)
+    writer.save_checkpoint(trainer)
+    say(
+        f"step {error.step:,}: training diverged, for {error.what}; on from step {stored.step:,} at {factor:g} times "
+        "the learning rates"
+    )
+    return stored.step
 
 
 class _Drawing(Every):
@@ -229,20 +226,17 @@ def _callbacks(writer: Writer, progress: Progress, per_epoch: int, received: lis
 def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
     """Put a run's checkpoint into the trainer; a run that was killed before its first one begins anew.
 
-    In the place of a damaged one that before it is taken. `UserError` if settings or data are not those it was
-    trained with.
+    `UserError` if settings or data are not those it was trained with.
     """
     from fastgan.checkpoint import restore
 
-    path = folder / CHECKPOINT
-    if not (path.exists() or (folder / BEFORE).exists()):
+    if not any((folder / name).exists() for name in (CHECKPOINT, BEFORE)):
         if (folder / GENERATOR).exists():
             raise UserError(
                 f"{folder} holds a generator but no {CHECKPOINT} to go on from; start anew with another --out"
             )
         return
-    stored = _newest_whole(folder, say)
-    path = Path(stored.path)
+    stored = newest_checkpoint(folder, say)
     stored.check_settings(trainer.settings)
     then = recipes.parse(stored.recipe, recipe.name)
     changed = [
@@ -252,26 +246,10 @@ def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str]
     ]
     if changed:
         raise UserError(
-            f"{path} was trained on other data ({'; '.join(changed)}); "
+            f"{stored.path} was trained on other data ({'; '.join(changed)}); "
             "resume with the same, or start a new training"
         )
     restore(trainer, stored)
-
-
-def _newest_whole(folder: Path, say: Callable[[str], None]) -> Stored:
-    """The newest checkpoint in a folder that is as it was written; `Damaged` if none is."""
-    from fastgan.checkpoint import Stored
-
-    try:
-        return Stored(folder / CHECKPOINT)
-    except UserError as error:
-        if (folder / CHECKPOINT).exists() and not isinstance(error, Damaged):
-            raise
-        if not (folder / BEFORE).exists():
-            raise
-        stored = Stored(folder / BEFORE)
-        say(f"{error}; going on from the checkpoint before, of step {stored.step:,}")
-        return stored
 
 
 @contextlib.contextmanager

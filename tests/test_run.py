@@ -12,7 +12,7 @@ from PIL import Image
 
 import fastgan
 from fastgan import recipe as recipes
-from fastgan.errors import UserError
+from fastgan.errors import Diverged, UserError
 from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
@@ -26,6 +26,7 @@ FILES = {
     "metrics.jsonl",
     "monitor.jsonl",
     "checkpoint.safetensors",
+    "checkpoint-before.safetensors",
     "generator.safetensors",
     "losses.png",
     "samples",
@@ -110,7 +111,7 @@ def test_a_folder_with_other_files_keeps_them(tmp_path: Path) -> None:
 
 def test_a_divergence_names_its_step_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     recipe = tiny("optimiser.generator_lr=1e30", "optimiser.discriminator_lr=1e30", "optimiser.optimiser=sgd")
-    with pytest.raises(UserError, match=r"training diverged at step \d+: .* lower generator_lr"):
+    with pytest.raises(Diverged, match=r"training diverged at step \d+: .* lower generator_lr"):
         train_run(recipe, tmp_path / "run", Progress())
     assert not list((tmp_path / "run").rglob(".*"))
 
@@ -155,6 +156,7 @@ def test_a_trained_generator_is_not_overwritten_for_want_of_a_checkpoint(tmp_pat
     folder = tmp_path / "run"
     train_run(tiny(), folder, Progress())
     (folder / "checkpoint.safetensors").unlink()
+    (folder / "checkpoint-before.safetensors").unlink()
     before = tree(folder)
     with pytest.raises(
         UserError, match=r"holds a generator but no checkpoint.safetensors to go on from; start anew"

@@ -121,7 +121,8 @@ def test_an_update_that_breaks_the_weights_is_found_before_they_are_saved(make_t
     trainer.gan.discriminator.params[...] *= 100
     saved = []
     with pytest.raises(
-        UserError, match=r"^training diverged at step 1: the generator's weights are not finite"
+        UserError,
+        match=r"^training diverged at step 1: the generator's weights are not finite \(first not finite: ",
     ):
         trainer.train(1, [Every(1, saved.append)])
     assert not saved
