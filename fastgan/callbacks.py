@@ -47,12 +47,14 @@ class Every(Callback):
         self.seconds = seconds
 
     def start(self, trainer: Trainer, last: int) -> None:
-        self.done, self.acted = -1, time.monotonic()
+        self.last, self.done, self.acted = last, -1, time.monotonic()
 
     def next_step(self, step: int) -> int:
         return (step // self.period + 1) * self.period if self.period else NEVER
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
+        if trainer.stopped or trainer.step >= self.last:
+            return  # `finish` comes next, in which a checkpoint must not come before what is done there
         late = self.seconds and time.monotonic() - self.acted >= self.seconds
         if late or (self.period and trainer.step % self.period == 0):
             self._act(trainer)

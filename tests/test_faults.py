@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import builtins
 import errno
+import functools
+import itertools
+import mmap
 import os
 import random
 import shutil
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from fastgan import recipe as recipes
 from fastgan.checkpoint import Stored
 from fastgan.errors import UserError
+from fastgan.folder import BEFORE, CHECKPOINT, newest_checkpoint
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
 from fastgan.run import train_run
@@ -31,37 +36,38 @@ from .test_resume import check_whole, kept
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
-LAST = 6 * STEPS_PER_EPOCH
-CALLS = ("fsync", "replace", "link", "unlink")
-FAULTS = {
-    errno.ENOSPC: "No space left on device",
-    errno.EACCES: "Permission denied",
-    errno.EROFS: "Read-only file system",
-    errno.EIO: "Input/output error",
-    errno.ENOENT: "No such file or directory",
-}
+EPOCHS = 4
+LAST = EPOCHS * STEPS_PER_EPOCH
+CALLS = ("mkdir", "fsync", "replace", "unlink")
+FAULTS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.ENOENT, errno.EDQUOT)
 MISTAKE, CRASH = 2, 70
+DONE = (0, MISTAKE)  # it is a mistake to ask for more of a run that was killed at its very end
 
 
 def recipe() -> Recipe:
-    text = TINY.replace("epochs = 4", "epochs = 6").replace("samples_every = 2", "samples_every = 0")
-    return recipes.parse(text + "monitor_every = 40\nbest_metric = 'sliced_wasserstein'\n", "tiny")
+    text = TINY.replace("samples_every = 2", "samples_every = 0")
+    return recipes.parse(text + "monitor_every = 30\nbest_metric = 'sliced_wasserstein'\n", "tiny")
 
 
-def in_child(action: Callable[[], Any], seconds: float = 60) -> int:
-    """Fork, do it there, and return the exit code, or minus the signal that ended it; killed after so many seconds."""
+def train(folder: Path) -> None:
+    train_run(recipe(), folder, Progress(), resume=(folder / "recipe.toml").exists())
+
+
+def in_child(folder: Path, prepare: Callable[[], object] = int, seconds: float = 60) -> int:
+    """Train in a fork; its exit code, or minus the signal that ended it. It is killed after so many seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # so that its end can be waited for
     child = os.fork()
     if child == 0:
-        code = 0
+        code = CRASH
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            action()
+            prepare()
+            train(folder)
+            code = 0
         except UserError as error:
-            code = MISTAKE if "\n" not in str(error) else CRASH
+            code = CRASH if "\n" in str(error) else MISTAKE
         except BaseException:
             traceback.print_exc()
-            code = CRASH
         finally:
             os._exit(code)
     if signal.sigtimedwait({signal.SIGCHLD}, seconds) is None:
@@ -71,13 +77,40 @@ def in_child(action: Callable[[], Any], seconds: float = 60) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def at_call(number: int, fault: Callable[[], None], folder: Path) -> list[int]:
-    """Have a fault at the nth of all calls that write under a folder; returns a list that counts them."""
-    count = [0]
+class InHalves:
+    """A file each of whose writes is two, with a call in between."""
+
+    def __init__(self, file: Any, call: Callable[[], None]):
+        self.file, self.call = file, call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def __enter__(self) -> InHalves:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+    def write(self, content: Any) -> None:
+        half = len(content) // 2
+        self.file.write(content[:half])
+        self.file.flush()
+        self.call()
+        self.file.write(content[half:])
+
+
+def at_call(number: int, fault: Callable[[], None], folder: Path, last: Callable[[int], None] = id) -> None:
+    """Have a fault at the nth call that changes something in a folder, or half-way through a write there.
+
+    ``last(n)`` is told of each call.
+    """
+    numbers = itertools.count(1)
 
     def counted() -> None:
-        count[0] += 1
-        if count[0] == number:
+        this = next(numbers)
+        last(this)
+        if this == number:
             fault()
 
     def patched(function: Any) -> Any:
@@ -87,118 +120,120 @@ def at_call(number: int, fault: Callable[[], None], folder: Path) -> list[int]:
 
         return call
 
+    def opened(path: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if mode[0] not in "wa" or not str(path).startswith(str(folder)):
+            return plain(path, mode, *arguments, **options)
+        counted()
+        return InHalves(plain(path, mode, *arguments, **options), counted)
+
+    plain, builtins.open = builtins.open, opened  # type: ignore[assignment]
     for name in CALLS:
         setattr(os, name, patched(getattr(os, name)))
-    opened = builtins.open
-
-    def open_counted(path: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if mode[0] in "wa" and str(path).startswith(str(folder)):
-            counted()
-        return opened(path, mode, *arguments, **options)
-
-    builtins.open = open_counted
-    return count
 
 
-def train(folder: Path) -> None:
-    train_run(recipe(), folder, Progress(), resume=(folder / "recipe.toml").exists())
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed_at(number: int, folder: Path) -> int:
-    def action() -> None:
-        at_call(number, lambda: os.kill(os.getpid(), signal.SIGKILL), folder)
-        train(folder)
-
-    return in_child(action)
-
-
-def failing_at(number: int, code: int, folder: Path) -> int:
-    def fault() -> None:
+def failure(code: int) -> Callable[[], None]:
+    def fail() -> None:
         raise OSError(code, os.strerror(code))
 
-    def action() -> None:
-        at_call(number, fault, folder)
-        train(folder)
+    return fail
 
-    return in_child(action)
+
+class Undisturbed(NamedTuple):
+    """A run to which nothing happens: what it leaves, its calls that change something, and its seconds."""
+
+    kept: dict[str, bytes | None]
+    calls: int
+    seconds: float
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes | None], int]:
-    """What a run leaves that nobody disturbs, and how many calls of it write."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder, count = tmp_path_factory.mktemp("undisturbed"), mmap.mmap(-1, 8)
 
-    def counting() -> None:
-        count = at_call(0, lambda: None, folder)
-        train(folder)
-        os.write(writing, str(count[0]).encode())
+    def note(number: int) -> None:
+        count[:] = number.to_bytes(8, "little")
 
-    reading, writing = os.pipe()
-    assert in_child(counting) == 0
-    return kept(folder), int(os.read(reading, 20))
+    train(folder / "first")  # imports what the children need
+    started = time.perf_counter()
+    assert in_child(folder / "run", lambda: at_call(0, kill, folder, note)) == 0
+    seconds = time.perf_counter() - started
+    return Undisturbed(kept(folder / "run"), int.from_bytes(count[:], "little"), seconds)
+
+
+@pytest.fixture
+def many(request: pytest.FixtureRequest) -> int:
+    """How many kills, or faults, a test makes."""
+    return int(request.config.getoption("--kills"))
 
 
 def newest(folder: Path) -> int:
-    """The step of the newest checkpoint, which must be whole; 0 before there is one."""
-    path = folder / "checkpoint.safetensors"
-    return Stored(path).step if path.exists() else 0
+    """The step of the newest checkpoint, which must be whole; -1 before there is one."""
+    if not any((folder / name).exists() for name in (CHECKPOINT, BEFORE)):
+        return -1
+    return newest_checkpoint(folder, str).step
+
+
+def chosen(calls: int, many: int, seed: int) -> list[int]:
+    """Numbers of calls, each once before any comes again."""
+    order = random.Random(seed)
+    rounds = [order.sample(range(1, calls + 1), calls) for _ in range(-(-many // calls))]
+    return [number for each in rounds for number in each][:many]
+
+
+def check(folder: Path) -> None:
+    """Whatever happened, nothing is half there, and a resume goes on from it."""
+    if (folder / "recipe.toml").exists():
+        check_whole(folder)
+    newest(folder)
 
 
 def test_killed_inside_any_write_it_resumes_to_the_same_bytes(
-    undisturbed: tuple[dict[str, bytes | None], int], tmp_path: Path, request: pytest.FixtureRequest
+    undisturbed: Undisturbed, many: int, tmp_path: Path
 ) -> None:
-    expected, calls = undisturbed
-    many = request.config.getoption("--kills")
-    for number in sorted(random.Random(1).sample(range(1, calls + 1), min(many, calls))):
-        folder = tmp_path / str(number)
-        assert killed_at(number, folder) == -signal.SIGKILL, number
-        check_whole(folder) if (folder / "recipe.toml").exists() else None
-        newest(folder)
-        assert in_child(lambda folder=folder: train(folder)) == 0, number  # type: ignore[misc]
-        assert kept(folder) == expected, number
-        assert not list(folder.rglob(".*")), number
+    folder = tmp_path / "run"
+    for number in chosen(undisturbed.calls, many, seed=1):
+        assert in_child(folder, functools.partial(at_call, number, kill, folder)) == -signal.SIGKILL, number
+        check(folder)
+        assert in_child(folder) in DONE and newest(folder) == LAST, number
+        assert kept(folder) == undisturbed.kept and not list(folder.rglob(".*")), number
         shutil.rmtree(folder)
 
 
 def test_killed_again_and_again_it_resumes_to_the_same_bytes(
-    undisturbed: tuple[dict[str, bytes | None], int], tmp_path: Path, request: pytest.FixtureRequest
+    undisturbed: Undisturbed, many: int, tmp_path: Path
 ) -> None:
     """Moments are those of a clock, so that none is spared."""
-    expected, _ = undisturbed
-    moments, folder = random.Random(2), tmp_path / "run"
-    kills, rounds = 0, 0
-    while kills < request.config.getoption("--kills"):
-        step, folder = 0, tmp_path / str(rounds)
-        while step < LAST:
-            ended = in_child(lambda folder=folder: train(folder), moments.uniform(0.0, 0.6))  # type: ignore[misc]
-            assert ended in (0, -signal.SIGKILL)
-            assert newest(folder) >= step
-            step, kills = newest(folder), kills + (ended != 0)
-            if ended == 0:
-                break
-        assert in_child(lambda folder=folder: train(folder)) in (0, MISTAKE)  # type: ignore[misc]
-        assert kept(folder) == expected
-        rounds += 1
+    moments, kills, step, folder = random.Random(2), 0, -1, tmp_path / "run"
+    while kills < many or step >= 0:
+        within = undisturbed.seconds if kills < many else 60
+        ended = in_child(folder, seconds=moments.uniform(0, within))
+        check(folder)
+        assert newest(folder) >= step and ended in (*DONE, -signal.SIGKILL)
+        step, kills = newest(folder), kills + (ended == -signal.SIGKILL)
+        if ended in DONE:
+            assert step == LAST and kept(folder) == undisturbed.kept
+            shutil.rmtree(folder)
+            step = -1
 
 
 def test_a_disk_that_fails_at_any_call_costs_one_line_and_no_checkpoint(
-    undisturbed: tuple[dict[str, bytes | None], int], tmp_path: Path, request: pytest.FixtureRequest
+    undisturbed: Undisturbed, many: int, tmp_path: Path
 ) -> None:
-    expected, calls = undisturbed
-    chosen = random.Random(3)
-    many = request.config.getoption("--kills")
-    for number in sorted(chosen.sample(range(1, calls + 1), min(many, calls))):
-        folder, code = tmp_path / str(number), chosen.choice(list(FAULTS))
-        ended = failing_at(number, code, folder)
-        assert ended in (0, MISTAKE), (
-            number,
-            code,
-        )  # some failures harm nothing, such as a flush of a folder
-        newest(folder)
-        check_whole(folder) if (folder / "recipe.toml").exists() else None
-        if newest(folder) < LAST:
-            assert in_child(lambda folder=folder: train(folder)) == 0, (number, code)  # type: ignore[misc]
-        assert kept(folder) == expected, (number, code)
+    codes, folder = random.Random(3), tmp_path / "run"
+    for number in chosen(undisturbed.calls, many, seed=4):
+        fault = failure(codes.choice(FAULTS))
+        ended = in_child(folder, functools.partial(at_call, number, fault, folder))
+        # Some calls may fail and nothing is lost: to remove what is not there, or to draw a picture.
+        assert ended in DONE and (ended == MISTAKE or newest(folder) == LAST), number
+        check(folder)
+        assert in_child(folder) in DONE and newest(folder) == LAST, number
+        pictures = {name for name in undisturbed.kept if name.endswith(".png")} if ended == 0 else set()
+        expected = {name: content for name, content in undisturbed.kept.items() if name not in pictures}
+        assert {name: kept(folder)[name] for name in expected} == expected, number
         shutil.rmtree(folder)
 
 
