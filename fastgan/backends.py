@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,10 @@ import numpy as np
 from fastgan.errors import UserError, nearest
 
 NAMES = ("auto", "numpy", "cpu", "cuda")
+
+_LIMITED = threading.RLock()
+if hasattr(os, "register_at_fork"):  # the thread that held it stays behind
+    os.register_at_fork(after_in_child=_LIMITED._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Backend:
@@ -81,9 +87,14 @@ class CompiledBackend(Backend):
         return bool(self.function.signatures) or is_cached(self.function)  # type: ignore[attr-defined]
 
 
-def blas_threads(number: int) -> Any:
-    """A context in which NumPy's matrix products take so many threads: more than one must first be woken."""
-    return _blas().limit(limits=number)
+@contextlib.contextmanager
+def blas_threads(number: int) -> Iterator[None]:
+    """A context in which NumPy's matrix products take so many threads: more than one must first be woken.
+
+    The number is the whole process's, so that one thread at a time is in such a context.
+    """
+    with _LIMITED, _blas().limit(limits=number):
+        yield
 
 
 @functools.cache

@@ -254,14 +254,7 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
     )
     typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():
-        from fastgan.compiled import cache_is_writable
-
-        kept = (
-            "once for this version"
-            if cache_is_writable()
-            else "for this run alone, since nothing can be kept"
-        )
-        typer.echo(f"compiling, {kept} (some ten seconds) ...")
+        typer.echo("compiling, once for this version (some ten seconds) ...")
 
 
 def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:
