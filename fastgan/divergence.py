@@ -87,7 +87,7 @@ class Watch:
                 _put_back(trainer, before)
                 bad = first_bad(statistics)
                 ran_away = bad is not None and np.isfinite(statistics[bad])
-                limit, kind = (LIMIT, f"above {LIMIT:g}") if ran_away else (np.inf, "not finite")
+                limit, kind = (LIMIT, f"above {LIMIT:,.0f}") if ran_away else (np.inf, "not finite")
                 cause = first_cause(trainer, limit)
                 return Diverged(again.step, again.what + (f" (first {kind}: {cause})" if cause else ""))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -11,17 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
+from fastgan import load
 from fastgan import recipe as recipes
 from fastgan.__main__ import main
 from fastgan.cause import place_of
-from fastgan.checkpoint import Stored, lasting
+from fastgan.checkpoint import Stored, checksum, lasting
 from fastgan.divergence import LIMIT, divergence
 from fastgan.errors import Diverged
 from fastgan.forms import fed_rows
 from fastgan.networks import WEIGHTS, Network, layer_rows, weights
 from fastgan.norms import columns_of
-from fastgan.progress import Progress
+from fastgan.progress import Progress, make_progress
 from fastgan.recipe import Recipe
 from fastgan.run import ROLLBACKS, train_run
 from fastgan.state import STATISTICS
@@ -71,7 +75,7 @@ def test_fit_names_the_layer_that_broke_first(player: str, backend: str, optimis
 def test_a_loss_that_runs_away_is_seen_before_it_is_infinite(backend: str) -> None:
     gan = small(loss="wasserstein", discriminator_lr=10.0, backend=backend)
     with pytest.raises(
-        Diverged, match=r"d_\w+ is -?\d\S+ \(first above 1e\+06: the [a-z ]+ of layer 2 of 2 "
+        Diverged, match=r"d_\w+ is -?\d\S+ \(first above 1,000,000: the [a-z ]+ of layer 2 of 2 "
     ):
         gan.fit(X, steps=50)
     assert np.isfinite(gan.history["d_loss_real"]).all()
@@ -208,6 +212,7 @@ def test_a_run_that_cannot_be_saved_gives_up(player: str, backend: str, tmp_path
     stored = Stored(folder / "checkpoint.safetensors")
     assert (stored.step, stored.rate_factor) == (0, 0.125)
     assert all(np.isfinite(each).all() for each in stored.tensors.values())
+    assert main(["train", "--resume", str(folder), "--log", "quiet"]) == 3
 
 
 def steep(*changes: str) -> Recipe:
@@ -254,3 +259,49 @@ def test_without_rollback_the_first_one_ends_it(tmp_path: Path, capsys: pytest.C
         "fastgan: warning: training diverged and went on from a checkpoint; "
         "the learning rates are now 0.25 times the recipe's\n"
     )
+
+
+def test_a_checkpoint_that_is_lost_already_is_passed_over(tmp_path: Path) -> None:
+    """Numbers are finite in the newest one but too large to go on from, at any rate."""
+    listening, folder = Listening(), tmp_path / "run"
+    train_run(recipe("run.epochs=2"), folder, Progress())
+    path = folder / "checkpoint.safetensors"
+    stored = Stored(path)
+    stored.tensors["discriminator.params"] *= 1e12
+    with safe_open(str(path), framework="numpy") as file:
+        metadata = file.metadata()
+    save_file(stored.tensors, path, metadata | {"checksum": checksum(stored.tensors, metadata)})
+    outcome = train_run(recipe(), folder, listening, resume=True)
+    assert [text.partition("; ")[2] for text in listening.said] == [
+        "on from step 40 at 0.5 times the learning rates",
+        "on from step 20 at 0.25 times the learning rates",
+    ]
+    assert (outcome.step, outcome.rate_factor) == (80, 0.25)
+
+
+def test_what_was_best_stays_so_when_training_goes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    looks = ("run.monitor_every=1", "run.best_metric=sliced_wasserstein", "run.checkpoint_every=0")
+    listening = Listening()
+    train_run(steep(*looks, "run.epochs=1"), folder, listening)
+    *_, said = listening.said
+    rows = [json.loads(row) for row in (folder / "best.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, STEPS_PER_EPOCH + 1))
+    best = float(re.search(r"best sliced_wasserstein (\S+) at step", said)[1])  # type: ignore[index]
+    assert best <= min(row["sliced_wasserstein"] for row in rows) * 1.001
+    assert load(folder / "best.safetensors").sample(3).shape == (3, 2)
+
+
+@pytest.mark.parametrize("log", ["bar", "keras", "quiet"])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_shown(log: str, terminal: bool, tmp_path: Path) -> None:
+    """A line for each return, on a line of its own; the bar begins anew below."""
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal  # type: ignore[method-assign]
+    train_run(steep(), tmp_path / "run", make_progress(log, stream))
+    shown = re.sub(r"\x1b\[\S*?[a-zA-Z]", "", stream.getvalue()).splitlines()
+    told = [line for line in shown if line.startswith("step ") and "training diverged" in line]
+    assert len(told) == (0 if log == "quiet" else 2)
+    if log == "keras":
+        steps = [int(line[1:].partition(",")[0]) for line in shown if line.startswith(">")]
+        assert steps[-80:] == list(range(1, 81))

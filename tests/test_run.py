@@ -12,6 +12,7 @@ from PIL import Image
 
 import fastgan
 from fastgan import recipe as recipes
+from fastgan.checkpoint import Stored
 from fastgan.errors import Diverged, UserError
 from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
@@ -98,6 +99,25 @@ def test_zero_means_pictures_and_checkpoints_only_at_the_end(tmp_path: Path) -> 
     outcome = train_run(recipe, tmp_path / "run", Progress())
     assert (outcome.step, outcome.signal) == (30, 0)
     assert [path.name for path in (tmp_path / "run" / "samples").iterdir()] == ["step-0000030.png"]
+
+
+def test_checkpoints_come_by_the_clock_too(folder: Path, tmp_path: Path) -> None:
+    """After each call of compiled code, where no time may pass; the bytes at the end are the same."""
+    steps: list[int] = []
+
+    class Looking(Progress):
+        def update(self, first_step: int, statistics: np.ndarray) -> None:
+            steps.append(Stored(tmp_path / "run" / "checkpoint.safetensors").step)
+
+    recipe = tiny("run.checkpoint_every=0", "run.checkpoint_minutes=1e-9")
+    train_run(recipe, tmp_path / "run", Looking())
+    assert steps == list(range(len(steps))) and len(steps) == 4 * STEPS_PER_EPOCH
+    generators = [run / "generator.safetensors" for run in (folder, tmp_path / "run")]
+    assert np.array_equal(*(fastgan.load(each).net.params for each in generators))
+    shutil.rmtree(tmp_path / "run")
+    steps.clear()
+    train_run(tiny("run.checkpoint_every=0", "run.checkpoint_minutes=0"), tmp_path / "run", Looking())
+    assert set(steps) == {0}
 
 
 def test_a_folder_with_other_files_keeps_them(tmp_path: Path) -> None:

@@ -128,6 +128,21 @@ def test_an_update_that_breaks_the_weights_is_found_before_they_are_saved(make_t
     assert not saved
 
 
+@BACKENDS
+def test_rates_are_multiplied_whatever_their_schedule(make_trainer, backend):
+    schedule = dict(warmup_epochs=0.5, decay="cosine", decay_epochs=2, ema=0.9)
+    plain, slower = (make_trainer(backend=backend, **schedule) for _ in range(2))
+    slower.reschedule(slower.schedule_epoch, 0.25)
+    for steps in (1, 3, 4):
+        for each in (plain, slower):
+            each.train(steps)
+        for player in ("generator", "discriminator"):
+            rates = [getattr(each.gan, player).rate[0] for each in (plain, slower)]
+            assert rates[1] == rates[0] / 4 > 0
+    slower.reschedule(slower.schedule_epoch, 1.0)
+    assert slower.gan.generator.optimiser == plain.gan.generator.optimiser
+
+
 def test_what_does_not_fit_together(make_data, make_trainer):
     with pytest.raises(UserError, match=r"^batch_size is 64 but data has 32 rows; give a smaller batch_size"):
         make_trainer(rows=32, batch_size=64)

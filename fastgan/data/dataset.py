@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,8 +11,8 @@ import numpy as np
 
 from fastgan.errors import UserError
 
-DIGESTED, BLOCKS = 2**26, 1024
-"""Bytes of a data set's rows that its digest reads at most, and the blocks in which these lie."""
+DIGESTED, BLOCK = 2**26, 2**16
+"""Bytes of a data set's rows that its digest reads at most, and of a block of neighbouring ones."""
 
 Kind = Literal["image", "points", "sequence", "tokens", "table"]
 
@@ -128,8 +127,8 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256 of the shape, dtype, rows, labels and scaling; made once.
 
-        Of data that are larger, `DIGESTED` bytes are read: blocks of rows spread over all of them, the first and the
-        last among these.
+        Of data that are larger, some `DIGESTED` bytes are read, in blocks of rows spread over all of them; the first
+        and the last rows are among these.
         """
         return self._digest
 
@@ -138,11 +137,11 @@ class Dataset:
         digest = hashlib.sha256(f"{self.array.shape}{self.array.dtype.str}".encode())
         for part in (self.spec.scale, self.spec.shift, self.labels):
             digest.update(np.ascontiguousarray(part).tobytes())
-        rows = max(1, DIGESTED // BLOCKS // max(1, self.array[:1].nbytes))
-        if self.array.nbytes <= DIGESTED:
-            starts: Iterable[int] = range(0, len(self), rows)
-        else:
-            starts = np.linspace(0, len(self) - rows, BLOCKS).astype(np.int64).tolist()
+        row = max(1, self.array[:1].nbytes)
+        rows = max(1, BLOCK // row)
+        starts = np.arange(0, len(self), rows)
+        if self.array.nbytes > DIGESTED:
+            starts = np.linspace(0, len(self) - rows, max(2, DIGESTED // (rows * row))).astype(np.int64)
         for start in starts:
             digest.update(np.ascontiguousarray(self.array[start : start + rows]).tobytes())
         return digest.hexdigest()
