@@ -33,6 +33,10 @@ class Diverged(UserError):  # noqa: N818
             f"training diverged at step {step:,}: {what}; lower generator_lr and discriminator_lr"
         )
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """It comes back whole from another process."""
+        return type(self), (self.step, self.what)
+
 
 class NotFitted(UserError, AttributeError):  # noqa: N818
     """What needs a training was asked of a GAN without one; so `hasattr` says no, as it does for scikit-learn's own."""

@@ -190,12 +190,10 @@ class Trainer:
     def divergence(self, statistics: np.ndarray) -> Diverged | None:
         """What is wrong after the steps of these statistics (k, 11), with them or with the weights; None if nothing."""
         found = divergence(self.step, statistics)
-        if (
-            found is None
-        ):  # the newest update may have broken the weights, which statistics show one step later
-            broken = self.backend.broken(self._gan)
-            found = Diverged(self.step, f"{in_words(broken)} are not finite") if broken else None
-        return found
+        if found:
+            return found
+        broken = self.backend.broken(self._gan)  # by the newest update, which statistics show one step later
+        return Diverged(self.step, f"{in_words(broken)} are not finite") if broken else None
 
     def _call(self, action: int, x: np.ndarray, y: np.ndarray, statistics: np.ndarray) -> None:
         if self._handed_out:  # D applies weights that are made from its parameters

@@ -22,7 +22,7 @@ with suppress(ModuleNotFoundError):  # a GPU's interpreter may lack it; those te
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--kills N``: how many kills, and as many faults of the disk, `test_faults` makes of each kind."""
-    parser.addoption("--kills", type=int, default=12, help="kills, and faults, of each kind that are made")
+    parser.addoption("--kills", type=int, default=10, help="kills, and faults, of each kind that are made")
 
 
 @pytest.fixture(autouse=True)

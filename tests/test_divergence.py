@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,6 +172,7 @@ def test_a_gan_is_left_as_it_was_before_the_step_that_broke_it(backend: str) -> 
     for name, array in lasting(again._trainer.gan).items():
         np.testing.assert_array_equal(lasting(gan._trainer.gan)[name], array, err_msg=name)
     assert len(gan.history["g_loss"]) > last
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(Diverged) as second:
         copy.deepcopy(gan).fit(X, steps=5)
     assert str(second.value) == str(caught.value)
