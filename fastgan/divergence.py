@@ -72,25 +72,42 @@ class Watch:
             ended = time.perf_counter()
             self._due = ended + (ended - began) / COPY_SHARE
 
-    def explain(self, trainer: Trainer, found: Diverged) -> Diverged:
-        """Say what broke first, and leave the trainer as it was before that step; as found, where no copy tells."""
-        last, before = trainer.step, self._copy
+    def explain(self, trainer: Trainer, found: Diverged, first: int) -> Diverged:
+        """Say what broke first in a trainer in which all was well at step `first`.
+
+        It is left as it was before the step that broke it; as it is, with what was found, where no copy tells.
+        """
+        ahead, before = trainer.step - first, self._copy
         self._due = 0.0
-        if before:
-            _put_back(trainer, before)
-        while before and trainer.step < last:
-            before = _copied(trainer)
-            statistics = np.zeros((1, len(STATISTICS)), np.float32)
-            trainer.make(statistics)
-            again = trainer.divergence(statistics)
-            if again:
+        if not before:
+            return found
+        _put_back(trainer, before)
+        _make(trainer, first - trainer.step)
+        while ahead > 1:  # the step in question is one of so many
+            before, half = _copied(trainer), ahead // 2
+            if trainer.divergence(_make(trainer, half)):
                 _put_back(trainer, before)
-                bad = first_bad(statistics)
-                ran_away = bad is not None and np.isfinite(statistics[bad])
-                limit, kind = (LIMIT, f"above {LIMIT:,.0f}") if ran_away else (np.inf, "not finite")
-                cause = first_cause(trainer, limit)
-                return Diverged(again.step, again.what + (f" (first {kind}: {cause})" if cause else ""))
-        return found
+                ahead = half
+            else:
+                ahead -= half
+        before = _copied(trainer)
+        statistics = _make(trainer, 1)
+        again = trainer.divergence(statistics)
+        if again is None:
+            return found
+        _put_back(trainer, before)
+        bad = first_bad(statistics)
+        ran_away = bad is not None and np.isfinite(statistics[bad])
+        limit, kind = (LIMIT, f"above {LIMIT:,.0f}") if ran_away else (np.inf, "not finite")
+        cause = first_cause(trainer, limit)
+        return Diverged(again.step, again.what + (f" (first {kind}: {cause})" if cause else ""))
+
+
+def _make(trainer: Trainer, steps: int) -> np.ndarray:
+    """Make so many steps again; their statistics."""
+    statistics = np.zeros((steps, len(STATISTICS)), np.float32)
+    trainer.make(statistics)
+    return statistics
 
 
 def _copied(trainer: Trainer) -> dict[str, np.ndarray]:

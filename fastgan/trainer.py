@@ -184,7 +184,7 @@ class Trainer:
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
         found = self.divergence(statistics)
         if found:
-            raise self._watch.explain(self, found)
+            raise self._watch.explain(self, found, first)
         return statistics
 
     def divergence(self, statistics: np.ndarray) -> Diverged | None:

@@ -166,7 +166,7 @@ def test_a_gan_is_left_as_it_was_before_the_step_that_broke_it(backend: str) -> 
     gan = small(**settings)
     with pytest.raises(Diverged) as caught:
         gan.fit(X, steps=500)
-    last = caught.value.step - 1
+    last = caught.value.step - 1  # in the middle of a call
     assert gan.stats.steps == last > 3
     again = small(**settings).fit(X, steps=last)
     for name, array in lasting(again._trainer.gan).items():
