@@ -1,14 +1,17 @@
-"""``python -m fastgan``: a user's mistake costs one line on stderr and exit code 2."""
+"""``python -m fastgan``: a user's mistake costs one line on stderr and exit code 2, a divergence 3."""
 
 from __future__ import annotations
 
 import sys
 
-MISTAKE = 2
+MISTAKE, DIVERGED = 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 2 for a mistake, 130 or 143 when stopped by a signal."""
+    """Run the command line; returns the exit code.
+
+    0, 2 for a mistake, 3 for a training that diverged, 130 or 143 when stopped by a signal.
+    """
     try:
         from fastgan.cli import run
 
@@ -18,11 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ValueError as error:
-        from fastgan.errors import UserError
+        from fastgan.errors import Diverged, UserError
 
         if not isinstance(error, UserError):
             raise
-        return fail(str(error))
+        return fail(str(error), DIVERGED if isinstance(error, Diverged) else MISTAKE)
     except MemoryError:
         return fail("the memory is not enough; ask for fewer rows, or a smaller batch_size or network")
     except OSError as error:
@@ -30,11 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(f"{where}{error.strerror or error}; check the disk, and who may write there")
 
 
-def fail(message: str) -> int:
-    """Print a mistake on one line."""
+def fail(message: str, code: int = MISTAKE) -> int:
+    """Print a mistake on one line; returns the exit code."""
     line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split()))
     print(f"fastgan: error: {line}", file=sys.stderr)
-    return MISTAKE
+    return code
 
 
 if __name__ == "__main__":

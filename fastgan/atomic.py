@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
 from fastgan.errors import UserError
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
+def write_atomically(path: str | Path, content: bytes, before: Path | None = None) -> None:
     """Write `content` to `path`; a crash at any moment leaves the old file or the new one.
+
+    Parameters
+    ----------
+    before : where the old file is kept, if there is one, in the same folder; a crash may then leave it there alone
 
     Raises
     ------
@@ -26,6 +31,9 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, before)
         os.replace(unfinished, path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -36,10 +44,15 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Flush the rename itself, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
+    """Flush the rename itself, where the system lets a folder be opened and flushed."""
+    try:
         handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,10 @@ import numpy as np
 from fastgan.errors import UserError, nearest
 
 NAMES = ("auto", "numpy", "cpu", "cuda")
+
+_LIMITED = threading.RLock()
+if hasattr(os, "register_at_fork"):  # the thread that held it stays behind
+    os.register_at_fork(after_in_child=_LIMITED._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Backend:
@@ -52,9 +58,11 @@ class Backend:
     def fetch(self, gan: Any, to_change: bool = True) -> None:
         """Bring the GAN's arrays up to date, where steps run elsewhere; whoever asked may then change them, or not."""
 
-    def finite(self, gan: Any, player: str) -> bool:
-        """Whether all parameters of "generator" or "discriminator" are finite numbers."""
-        return bool(np.isfinite(getattr(gan, player).params).all())
+    def broken(self, gan: Any) -> str:
+        """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
+        from fastgan.checkpoint import lasting
+
+        return next((name for name, array in lasting(gan).items() if not np.isfinite(array).all()), "")
 
 
 class CompiledBackend(Backend):
@@ -79,9 +87,14 @@ class CompiledBackend(Backend):
         return bool(self.function.signatures) or is_cached(self.function)  # type: ignore[attr-defined]
 
 
-def blas_threads(number: int) -> Any:
-    """A context in which NumPy's matrix products take so many threads: more than one must first be woken."""
-    return _blas().limit(limits=number)
+@contextlib.contextmanager
+def blas_threads(number: int) -> Iterator[None]:
+    """A context in which NumPy's matrix products take so many threads: more than one must first be woken.
+
+    The number is the whole process's, so that one thread at a time is in such a context.
+    """
+    with _LIMITED, _blas().limit(limits=number):
+        yield
 
 
 @functools.cache

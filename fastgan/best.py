@@ -58,16 +58,14 @@ class Best(Looks):
         self.higher = check_metric(metric).higher
         self.columns = ("epoch", metric)
         self._kept: tuple[int, Generator] | None = None  # the best one and its step
+        self._best: Row | None = None
+        self._trainer: Trainer | None = None
         self._anew = 0  # looks after which patience began
 
     @property
     def best(self) -> Row | None:
-        """The row of the best look; None before there was one."""
-        best: Row | None = None
-        for row in self.rows:
-            if self._better(row[self.metric], best):
-                best = row
-        return best
+        """The row of the best look; None before there was one. Where training went back, it may be none of `rows`."""
+        return self._best
 
     @property
     def generator(self) -> Generator:
@@ -92,6 +90,10 @@ class Best(Looks):
         self._count = min(affordable(dataset.spec, metric.rows), len(dataset))
         self._measure = metric.prepare(dataset, self._count)
         self._classes = draw_labels(dataset, self._count, np.random.default_rng(_SEED))
+        if trainer is not self._trainer:  # else what was best stays so, though a divergence made it go back
+            self._trainer, self._best = trainer, None
+            for row in self.rows:
+                self._note(row)
         # Who trains on after a stop for want of patience has some again.
         self._anew = len(self.rows) if self.patience and self._waited() >= self.patience else 0
 
@@ -107,6 +109,7 @@ class Best(Looks):
 
     def take(self, trainer: Trainer) -> None:
         super().take(trainer)
+        self._note(self.rows[-1])
         trainer.stopped |= bool(self.patience) and self._waited() >= self.patience
 
     def finish(self, trainer: Trainer) -> None:
@@ -123,6 +126,10 @@ class Best(Looks):
             said += f", kept in {self.file}" if self.file else ""
         self.say(said)
 
+    def _note(self, row: Row) -> None:
+        if self._better(row[self.metric], self._best):
+            self._best = row
+
     def _better(self, value: float, best: Row | None) -> bool:
         if best is None:
             return bool(np.isfinite(value))
@@ -131,5 +138,5 @@ class Best(Looks):
     def _waited(self) -> int:
         """Looks since the best one."""
         best = self.best
-        since = 0 if best is None else self.rows.index(best) + 1
+        since = self.rows.index(best) + 1 if best in self.rows else 0
         return len(self.rows) - max(since, self._anew)

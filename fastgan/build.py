@@ -252,16 +252,16 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
     )
 
 
-def rescheduled(gan: Gan, settings: Settings, steps_per_epoch: int) -> Gan:
-    """Return the same GAN with its schedules in epochs of so many steps."""
+def rescheduled(gan: Gan, settings: Settings, steps_per_epoch: int, rate_factor: float) -> Gan:
+    """Return the same GAN with its schedules in epochs of so many steps, and so many times its learning rates."""
 
-    def player(net: Network) -> Network:
-        rule = _optimiser(settings, net.optimiser.initial_rate, steps_per_epoch, net.optimiser.average_decay)
+    def player(net: Network, rate: float) -> Network:
+        rule = _optimiser(settings, rate * rate_factor, steps_per_epoch, net.optimiser.average_decay)
         return net._replace(optimiser=rule)
 
     return gan._replace(
-        generator=player(gan.generator),
-        discriminator=player(gan.discriminator),
+        generator=player(gan.generator, settings.generator_lr),
+        discriminator=player(gan.discriminator, settings.discriminator_lr),
         noise=noise_of(settings, steps_per_epoch),
     )
 

@@ -36,18 +36,27 @@ class Callback:
 
 
 class Every(Callback):
-    """Calls ``action(trainer)`` after every `period` steps, and at the end of the training; 0: only then."""
+    """Calls ``action(trainer)`` after every `period` steps, and at the end of the training; 0: only then.
 
-    def __init__(self, period: int, action: Callable[[Trainer], None]):
+    With `seconds` it is also called when so many have passed since the last time; 0: never.
+    """
+
+    def __init__(self, period: int, action: Callable[[Trainer], None], seconds: float = 0.0):
         self.period = period
         self.action = action
-        self.done = -1
+        self.seconds = seconds
+
+    def start(self, trainer: Trainer, last: int) -> None:
+        self.last, self.done, self.acted = last, -1, time.monotonic()
 
     def next_step(self, step: int) -> int:
         return (step // self.period + 1) * self.period if self.period else NEVER
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
-        if self.period and trainer.step % self.period == 0:
+        if trainer.stopped or trainer.step >= self.last:
+            return  # `finish` comes next, in which a checkpoint must not come before what is done there
+        late = self.seconds and time.monotonic() - self.acted >= self.seconds
+        if late or (self.period and trainer.step % self.period == 0):
             self._act(trainer)
 
     def finish(self, trainer: Trainer) -> None:
@@ -56,7 +65,7 @@ class Every(Callback):
 
     def _act(self, trainer: Trainer) -> None:
         self.action(trainer)
-        self.done = trainer.step
+        self.done, self.acted = trainer.step, time.monotonic()
 
 
 class Show(Callback):
@@ -85,10 +94,10 @@ class Metrics(Callback):
     def __init__(self, path: Path, period: int):
         self.path = path
         self.period = period
-        self.sums: np.ndarray | None = None
-        self.count = 0
 
     def start(self, trainer: Trainer, last: int) -> None:
+        self.sums: np.ndarray | None = None
+        self.count = 0
         write_rows(self.path, [row for row in read_metrics(self.path) if row["step"] <= trainer.step])
         self.per_epoch = trainer.steps_per_epoch
         self.began = time.perf_counter()

@@ -1,13 +1,13 @@
 """Generators and checkpoints as safetensors files: arrays and text, nothing that can run.
 
 A generator file holds ``generator.params``, ``data.scale`` and ``data.shift``, and with batch norm its running moments,
-``generator.running``; a checkpoint holds both players'
-parameters and optimiser moments and the step besides. The text beside the arrays is the settings and the description of
-the data, as JSON.
+``generator.running``; a checkpoint holds both players' parameters and optimiser moments and the step besides. The text
+beside the arrays is the settings and the description of the data, as JSON, and a checksum of all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,13 +18,14 @@ import numpy as np
 
 from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
-from fastgan.errors import UserError
+from fastgan.errors import Damaged, UserError
 from fastgan.forms import running_moments
 from fastgan.settings import Settings
 
 if TYPE_CHECKING:
     from fastgan.generator import Generator
     from fastgan.networks import Network
+    from fastgan.state import Gan
     from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
@@ -45,19 +46,24 @@ def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> 
     _write(path, "generator", tensors, generator.settings, generator.spec, generator.n_classes, recipe)
 
 
-def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "") -> None:
-    """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest."""
+def save_checkpoint(trainer: Trainer, path: str | Path, recipe: str = "", before: Path | None = None) -> None:
+    """Write all that the next step depends on: both players, their optimisers' state, the step, the data's digest.
+
+    The checkpoint that was there is kept as `before`.
+    """
     spec, n_classes = trainer.dataset.spec, trainer.n_classes
-    tensors = _buffers(trainer)
-    kept = {"data_digest": trainer.dataset.digest(), "schedule_epoch": str(trainer.schedule_epoch)}
-    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept)
+    kept = {
+        "data_digest": trainer.dataset.digest(),
+        "data_shape": trainer.dataset.shape_in_words(),
+        "schedule_epoch": str(trainer.schedule_epoch),
+        "rate_factor": repr(trainer.rate_factor),
+    }
+    tensors = lasting(trainer.gan_to_read)
+    _write(path, "checkpoint", tensors, trainer.settings, spec, n_classes, recipe, kept, before)
 
 
 def restore(trainer: Trainer, stored: Stored) -> None:
     """Put a checkpoint's arrays into a trainer of the same settings and data; `UserError` if they differ."""
-    from fastgan.team import alone
-    from fastgan.updates import normalise
-
     if stored.kind != "checkpoint":
         raise UserError(f"{stored.path} holds a generator alone; resume from a checkpoint")
     if stored.n_classes != trainer.n_classes:
@@ -66,8 +72,10 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             "resume with the same data and labels"
         )
     if stored.digest != trainer.dataset.digest():
-        raise UserError(f"{stored.path} was trained on other data than these; resume with the same data")
-    buffers = _buffers(trainer)
+        then, now = stored.data_shape, trainer.dataset.shape_in_words()
+        how = f"{now}, of other values" if now == then else f"{then} -> {now}"
+        raise UserError(f"{stored.path} was trained on other data ({how}); resume with the same data")
+    buffers = lasting(trainer.gan)
     for name, buffer in buffers.items():
         tensor = stored.tensors.get(name)
         if tensor is None or tensor.shape != buffer.shape or tensor.dtype != buffer.dtype:
@@ -78,13 +86,11 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             )
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
-    normalise(trainer.gan.discriminator, alone(), False)
-    trainer.schedule_by(stored.schedule_epoch)
+    trainer.reschedule(stored.schedule_epoch, stored.rate_factor)
 
 
-def _buffers(trainer: Trainer) -> Tensors:
-    """The arrays that change from step to step, by their names in a checkpoint."""
-    gan = trainer.gan
+def lasting(gan: Gan) -> Tensors:
+    """The arrays of a GAN that its next step depends on, by their names in a checkpoint."""
     buffers: Tensors = {"clock": gan.clock}
     for player in _PLAYERS:
         net: Network = getattr(gan, player)
@@ -121,12 +127,23 @@ class Stored:
             )
             self.recipe = metadata.get("recipe", "")
             self.digest = metadata.get("data_digest", "")
+            self.data_shape = metadata.get("data_shape", "")
             self.schedule_epoch = int(metadata.get("schedule_epoch", 1))
+            self.rate_factor = float(metadata.get("rate_factor", 1))
+            if not 0 < self.rate_factor <= 1:
+                raise ValueError(f"rate_factor is {self.rate_factor}, expected above 0, at most 1")
             _check_arrays(tensors, self.spec)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
         self.tensors = tensors
         self.path = path
+
+    @property
+    def step(self) -> int:
+        """Training steps made; `UserError` for a generator alone."""
+        if "clock" not in self.tensors:
+            raise UserError(f"{self.path} holds a generator alone; give a checkpoint")
+        return int(self.tensors["clock"].reshape(-1)[0])
 
     def check_settings(self, settings: Settings) -> None:
         """Raise `UserError` naming the settings that differ from those stored and would change the training."""
@@ -154,6 +171,7 @@ def _write(
     n_classes: int,
     recipe: str,
     more: Mapping[str, str] | None = None,
+    before: Path | None = None,
 ) -> None:
     from safetensors.numpy import save
 
@@ -169,7 +187,18 @@ def _write(
     }
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, _in_order(save(contiguous, metadata)))
+    metadata["checksum"] = checksum(contiguous, metadata)
+    write_atomically(path, _in_order(save(contiguous, metadata)), before)
+
+
+def checksum(tensors: Tensors, metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the arrays and of the text beside them, but for the checksum there."""
+    text = sorted((name, value) for name, value in metadata.items() if name != "checksum")
+    digest = hashlib.sha256(json.dumps(text).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
 
 
 def _in_order(content: bytes) -> bytes:
@@ -196,7 +225,7 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise UserError(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
+        raise Damaged(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
     if metadata.get("format") != "fastgan":
         raise UserError(f"{path} is a safetensors file of another program; give one that fastgan wrote")
     version = metadata.get("format_version", "")
@@ -205,4 +234,6 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
             f"{path} has format version {version or 'unknown'} but this fastgan reads up to {FORMAT_VERSION}; "
             "upgrade fastgan"
         )
+    if metadata.get("checksum") != checksum(tensors, metadata):
+        raise Damaged(f"{path} was changed after it was written (its checksum differs); train again")
     return tensors, metadata

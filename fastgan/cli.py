@@ -73,6 +73,10 @@ def train(
     early_stop: Annotated[
         Text, typer.Option(metavar="N", help="Stop after N looks without a new best.")
     ] = None,
+    rollback: Annotated[
+        bool | None,
+        typer.Option("--rollback/--no-rollback", help="When training diverges, go back and halve the rates."),
+    ] = None,
     log: Annotated[
         str, typer.Option(metavar="HOW", help="bar, keras (a line for every step) or quiet.")
     ] = "bar",
@@ -98,6 +102,7 @@ def train(
         "run.steps": steps,
         "run.best_metric": best_metric,
         "run.early_stop": early_stop,
+        "run.rollback": None if rollback is None else json.dumps(rollback),
     }
     given = [f"{path}={value}" for path, value in options.items() if value is not None]
     wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
@@ -110,6 +115,12 @@ def train(
     folder = resume or out or default_folder(wanted)
     quiet = log == "quiet"
     outcome = train_run(wanted, folder, progress, resume=bool(resume), say=None if quiet else _introduce)
+    if outcome.rate_factor < 1:
+        typer.echo(
+            "fastgan: warning: training diverged and went on from a checkpoint; the learning rates are now "
+            f"{outcome.rate_factor:g} times the recipe's",
+            err=True,
+        )
     if outcome.signal:
         typer.echo(f"stopped at step {outcome.step:,}; go on with: fastgan train --resume {folder}", err=True)
         return 128 + outcome.signal
@@ -245,14 +256,7 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
     )
     typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():
-        from fastgan.compiled import cache_is_writable
-
-        kept = (
-            "once for this version"
-            if cache_is_writable()
-            else "for this run alone, since nothing can be kept"
-        )
-        typer.echo(f"compiling, {kept} (some ten seconds) ...")
+        typer.echo("compiling, once for this version (some ten seconds) ...")
 
 
 def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:

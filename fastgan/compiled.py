@@ -125,9 +125,17 @@ def cache_is_writable() -> bool:
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk."""
+    """Return `function` as a Numba dispatcher that releases the GIL and keeps its machine code on disk.
+
+    Where it cannot be kept, a line on stderr says so.
+    """
     dispatcher = njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
-    dispatcher._cache = _Cache(function) if cache_is_writable() else _NoCache()
+    if cache_is_writable():
+        dispatcher._cache = _Cache(function)
+    else:
+        dispatcher._cache = _NoCache()
+        advice = "each process compiles anew; set FASTGAN_CACHE to a folder that can be written to"
+        print(f"fastgan: warning: machine code cannot be kept, so {advice}", file=sys.stderr)
     compile_one = dispatcher.compile
 
     def compile_whole(signature: Any) -> Any:

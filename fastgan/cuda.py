@@ -10,6 +10,7 @@ import numpy as np
 
 import fastgan_kernels
 from fastgan.backends import Backend
+from fastgan.checkpoint import lasting
 from fastgan.errors import UserError
 from fastgan.networks import Network, entries_of, whole_layers
 from fastgan.staging import Stage
@@ -75,11 +76,11 @@ class CudaBackend(Backend):
         if self._device is not None and self._device.host is gan:
             self._device.fetch(to_change)
 
-    def finite(self, gan: Gan, player: str) -> bool:
-        """Whether all of a player's parameters are finite numbers."""
+    def broken(self, gan: Gan) -> str:
+        """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
         if self._device is None or self._device.host is not gan:
-            return super().finite(gan, player)
-        return self._device.finite(player)
+            return super().broken(gan)
+        return self._device.broken()
 
     def ready(self) -> bool:
         """Whether the first call is quick; Numba compiles kernels in each process."""
@@ -161,11 +162,13 @@ class Device:
             self._newer_here = False
         self._stale |= to_change
 
-    def finite(self, player: str) -> bool:
-        """Whether all of a player's parameters are finite numbers."""
+    def broken(self) -> str:
+        """The first array that the next step depends on and that is not finite; or nothing."""
         with self.stream:
-            params = getattr(self.twin, player).params
-            return bool(kernels.to_host(abs(params).max() < np.inf)) if params.size else True
+            for name, array in lasting(self.twin).items():
+                if not kernels.to_host(abs(array).max() < np.inf):
+                    return name
+        return ""
 
     def _bring(self) -> None:
         """Copy to the device what may be newer on the host."""

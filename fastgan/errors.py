@@ -14,6 +14,30 @@ class UserError(ValueError):
     """
 
 
+class Damaged(UserError):  # noqa: N818
+    """A file that fastgan wrote is not as it was written: cut short, or changed since."""
+
+
+class Diverged(UserError):  # noqa: N818
+    """A training came to numbers that are not finite, or that run away. The command line exits with 3.
+
+    Attributes
+    ----------
+    step : the first one with such a number
+    what : the number, in words
+    """
+
+    def __init__(self, step: int, what: str):
+        self.step, self.what = step, what
+        super().__init__(
+            f"training diverged at step {step:,}: {what}; lower generator_lr and discriminator_lr"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """It comes back whole from another process."""
+        return type(self), (self.step, self.what)
+
+
 class NotFitted(UserError, AttributeError):  # noqa: N818
     """What needs a training was asked of a GAN without one; so `hasattr` says no, as it does for scikit-learn's own."""
 

@@ -6,23 +6,26 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastgan import recipe as recipes
+from fastgan.atomic import write_atomically
 from fastgan.callbacks import read_metrics
-from fastgan.errors import UserError
+from fastgan.errors import Damaged, UserError
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
+    from fastgan.checkpoint import Stored
     from fastgan.trainer import Trainer
 
 RECIPE, METRICS, SAMPLES, CURVES = "recipe.toml", "metrics.jsonl", "samples", "losses.png"
 EVALUATION = "evaluation.png"
 CHECKPOINT, GENERATOR = "checkpoint.safetensors", "generator.safetensors"
+BEFORE = "checkpoint-before.safetensors"
 MONITOR, BEST, BEST_COURSE = "monitor.jsonl", "best.safetensors", "best.jsonl"
 
 SAMPLES_WITHOUT_CLASSES = 100
@@ -79,11 +82,29 @@ def locked(folder: Path) -> Iterator[None]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote a file left beside it, under `fastgan.atomic`'s name."""
-    names = (RECIPE, METRICS, CURVES, EVALUATION, CHECKPOINT, GENERATOR, MONITOR, BEST, BEST_COURSE)
+    names = (RECIPE, METRICS, CURVES, EVALUATION, CHECKPOINT, BEFORE, GENERATOR, MONITOR, BEST, BEST_COURSE)
     written = [f".{name}.[0-9]*" for name in names]
     for pattern in (*written, f"{SAMPLES}/.*.png.[0-9]*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Stored:
+    """The newest checkpoint in a folder, or that before it where the newest is missing or damaged; `UserError` if none.
+
+    ``say(text)`` is told of the latter.
+    """
+    from fastgan.checkpoint import Stored
+
+    newest, before = folder / CHECKPOINT, folder / BEFORE
+    try:
+        return Stored(newest)
+    except UserError as error:
+        if not before.exists() or (newest.exists() and not isinstance(error, Damaged)):
+            raise
+        stored = Stored(before)
+        say(f"{error}; going on from the checkpoint before, of step {stored.step:,}")
+        return stored
 
 
 class Writer:
@@ -92,14 +113,29 @@ class Writer:
     def __init__(self, recipe: Recipe, folder: Path):
         self.recipe = recipe
         self.folder = folder
+        self.text = recipes.to_toml(recipe)
+
+    def begin(self, trainer: Trainer) -> None:
+        """Clear away what a crash left, and write the recipe and a checkpoint to go back to from the first step on."""
+        remove_unfinished(self.folder)
+        write_atomically(self.folder / RECIPE, self.text.encode())
+        self.save_checkpoint(trainer)
+
+    def save_checkpoint(self, trainer: Trainer) -> None:
+        """Write the checkpoint in the place of the newest one."""
+        from fastgan.checkpoint import save_checkpoint
+
+        save_checkpoint(trainer, self.folder / CHECKPOINT, self.text)
 
     def save(self, trainer: Trainer) -> None:
-        """Write the generator, then the checkpoint: once that is there, the training need not come back here."""
+        """Write the generator, then the checkpoint: once that is there, the training need not come back here.
+
+        The checkpoint before it is kept as well.
+        """
         from fastgan.checkpoint import save_checkpoint, save_generator
 
-        text = recipes.to_toml(self.recipe)
-        save_generator(trainer.generator, self.folder / GENERATOR, text)
-        save_checkpoint(trainer, self.folder / CHECKPOINT, text)
+        save_generator(trainer.generator, self.folder / GENERATOR, self.text)
+        save_checkpoint(trainer, self.folder / CHECKPOINT, self.text, self.folder / BEFORE)
 
     def draw_samples(self, trainer: Trainer) -> None:
         """Draw ``samples/epoch-0010.png``; every picture shows the same latent vectors."""

@@ -78,7 +78,10 @@ class GAN(Settings):
         Raises
         ------
         UserError
-            If a setting or the data cannot be used, or training diverges.
+            If a setting or the data cannot be used.
+        Diverged
+            If training comes to NaN or infinity, or a loss runs away. Where it is known which step broke it, the GAN is
+            then as it was before; `history` shows what came of it.
         """
         if epochs is not None and steps is not None:
             raise UserError("both epochs and steps were given; give one of them")

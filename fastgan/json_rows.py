@@ -46,4 +46,6 @@ def append_row(path: Path, row: Row) -> None:
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}; check the disk, and who may write there"
+        ) from None

@@ -36,6 +36,12 @@ class RunSettings:
     steps: int = knob("run", 0, "generator steps, instead of epochs; 0: as many as the epochs make", least=0)
     samples_every: int = knob("run", 10, "epochs between pictures of samples; 0: only at the end", least=0)
     checkpoint_every: int = knob("run", 10, "epochs between checkpoints; 0: only at the end", least=0)
+    checkpoint_minutes: float = knob(
+        "run", 5.0, "minutes between checkpoints, beside those of epochs; 0: only these", least=0.0
+    )
+    rollback: bool = knob(
+        "run", True, "when training diverges, go back to a checkpoint and halve the rates, up to 3 times"
+    )
     samples_per_class: int = knob("run", 10, "samples of each class in a picture", least=1)
     monitor_every: int = knob("run", EVERY, "steps between looks at the players' balance; 0: none", least=0)
     best_metric: str = knob(

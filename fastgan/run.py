@@ -13,12 +13,12 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from fastgan import recipe as recipes
-from fastgan.atomic import write_atomically
 from fastgan.best import Best
 from fastgan.callbacks import Callback, Every, Metrics, Show
 from fastgan.data import Dataset, load_dataset
-from fastgan.errors import UserError
+from fastgan.errors import Diverged, UserError
 from fastgan.folder import (
+    BEFORE,
     BEST,
     CHECKPOINT,
     GENERATOR,
@@ -29,7 +29,7 @@ from fastgan.folder import (
     check_new,
     locked,
     make_folder,
-    remove_unfinished,
+    newest_checkpoint,
 )
 from fastgan.monitor import Monitor
 from fastgan.quality import check_metric
@@ -38,6 +38,9 @@ from fastgan.recipe import Recipe
 if TYPE_CHECKING:
     from fastgan.progress import Progress
     from fastgan.trainer import Trainer
+
+ROLLBACKS = 3
+"""Times that a training which diverges goes back to a checkpoint."""
 
 ROWS_PER_EPOCH = 20
 """Rows of ``metrics.jsonl`` for one epoch, where it has as many steps."""
@@ -52,12 +55,14 @@ class Outcome:
     folder : of the run
     step, seconds : steps made in all, and time this call trained
     signal : the signal that stopped it, or 0
+    rate_factor : what the recipe's learning rates are multiplied with, less than 1 where training diverged
     """
 
     folder: Path
     step: int
     seconds: float
     signal: int
+    rate_factor: float
 
 
 def load_data(recipe: Recipe) -> Dataset:
@@ -104,8 +109,10 @@ def train_run(
     Raises
     ------
     UserError
-        If the folder holds a run already, or another one to resume; if recipe or data cannot be used; if training
-        diverges.
+        If the folder holds a run already, or another one to resume; if recipe or data cannot be used.
+    Diverged
+        If training diverges and may not go back to a checkpoint, or did so `ROLLBACKS` times; the folder holds the
+        last good checkpoint.
     """
     from fastgan.trainer import Trainer
 
@@ -121,7 +128,7 @@ def train_run(
     make_folder(folder)
     with locked(folder):
         if resume:
-            _restore(trainer, recipe, folder)
+            _restore(trainer, recipe, folder, progress.note)
         else:
             check_new(folder)  # again: another process may have been quicker
         last = recipe.run.steps or recipe.run.epochs * trainer.steps_per_epoch
@@ -130,20 +137,61 @@ def train_run(
                 f"{folder} is already trained to step {trainer.step}, and {last} were asked for; "
                 "give more --epochs or --steps"
             )
-        remove_unfinished(folder)
-        write_atomically(folder / RECIPE, recipes.to_toml(recipe).encode())
+        writer = Writer(recipe, folder)
+        writer.begin(trainer)
         if say:
             say(trainer, folder)
         with progress, _stopping(trainer) as received:
             trainer.compile()
             started = time.perf_counter()
-            callbacks = _callbacks(Writer(recipe, folder), progress, trainer.steps_per_epoch, received)
+            _train(trainer, writer, last, progress, received)
+    seconds = time.perf_counter() - started
+    return Outcome(folder, trainer.step, seconds, received[0] if received else 0, trainer.rate_factor)
+
+
+def _train(trainer: Trainer, writer: Writer, last: int, progress: Progress, received: list[int]) -> None:
+    """Train up to step `last`; where training diverges, go back to a checkpoint and on at half the rates."""
+    callbacks = _callbacks(writer, progress, trainer.steps_per_epoch, received)
+    tried = -1
+    while True:
+        try:
             trainer.train(last - trainer.step, callbacks)
-    return Outcome(folder, trainer.step, time.perf_counter() - started, received[0] if received else 0)
+            return
+        except Diverged as error:
+            progress.finish()
+            tried = _go_back(trainer, writer, error, tried, progress.note)
+
+
+def _go_back(
+    trainer: Trainer, writer: Writer, error: Diverged, tried: int, say: Callable[[str], None]
+) -> int:
+    """Put a checkpoint into a trainer that diverged and halve its rates; returns the step.
+
+    It is the newest one, or that before it if training went back to that step before, and in vain. Raises `Diverged`
+    where that is not wanted or was done `ROLLBACKS` times: what the rates are says how often.
+    """
+    from fastgan.checkpoint import Stored, restore
+
+    stored, factor = newest_checkpoint(writer.folder, say), trainer.rate_factor / 2
+    if not writer.recipe.run.rollback or factor < 0.5**ROLLBACKS:
+        tries = f", from where {ROLLBACKS} tries at lower rates diverged too" if factor < 0.5 else ""
+        raise Diverged(
+            error.step, f"{error.what}; {writer.folder} holds step {stored.step:,}{tries}"
+        ) from None
+    if stored.step == tried and (writer.folder / BEFORE).exists():
+        stored = Stored(writer.folder / BEFORE)
+    restore(trainer, stored)
+    trainer.reschedule(stored.schedule_epoch, factor)
+    writer.save_checkpoint(trainer)
+    say(
+        f"step {error.step:,}: training diverged, for {error.what}; on from step {stored.step:,} at {factor:g} times "
+        "the learning rates"
+    )
+    return stored.step
 
 
 class _Drawing(Every):
-    """Draws while a run is trained, but not at the end of one that was stopped: that may have no time left.
+    """Draws while a run is trained, but not when it is stopped before its end: there may be no time left.
 
     Its last pictures come when it is resumed.
     """
@@ -153,7 +201,7 @@ class _Drawing(Every):
         self.received = received
 
     def finish(self, trainer: Trainer) -> None:
-        if not self.received:
+        if not self.received or trainer.step >= self.last:
             super().finish(trainer)
 
 
@@ -171,25 +219,24 @@ def _callbacks(writer: Writer, progress: Progress, per_epoch: int, received: lis
         *looks,
         _Drawing(run.samples_every * per_epoch, writer.draw_samples, received),
         _Drawing(0, writer.draw_curves, received),
-        Every(run.checkpoint_every * per_epoch, writer.save),
+        Every(run.checkpoint_every * per_epoch, writer.save, 60 * run.checkpoint_minutes),
     ]
 
 
-def _restore(trainer: Trainer, recipe: Recipe, folder: Path) -> None:
+def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
     """Put a run's checkpoint into the trainer; a run that was killed before its first one begins anew.
 
     `UserError` if settings or data are not those it was trained with.
     """
-    from fastgan.checkpoint import Stored, restore
+    from fastgan.checkpoint import restore
 
-    path = folder / CHECKPOINT
-    if not path.exists():
+    if not any((folder / name).exists() for name in (CHECKPOINT, BEFORE)):
         if (folder / GENERATOR).exists():
             raise UserError(
                 f"{folder} holds a generator but no {CHECKPOINT} to go on from; start anew with another --out"
             )
         return
-    stored = Stored(path)
+    stored = newest_checkpoint(folder, say)
     stored.check_settings(trainer.settings)
     then = recipes.parse(stored.recipe, recipe.name)
     changed = [
@@ -199,7 +246,7 @@ def _restore(trainer: Trainer, recipe: Recipe, folder: Path) -> None:
     ]
     if changed:
         raise UserError(
-            f"{path} was trained on other data ({'; '.join(changed)}); "
+            f"{stored.path} was trained on other data ({'; '.join(changed)}); "
             "resume with the same, or start a new training"
         )
     restore(trainer, stored)

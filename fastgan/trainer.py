@@ -15,7 +15,8 @@ from fastgan.callbacks import Callback
 from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels, labels_to_classes
-from fastgan.errors import UserError
+from fastgan.divergence import Watch, divergence, in_words
+from fastgan.errors import Diverged, UserError
 from fastgan.forms import running_moments
 from fastgan.generator import Generator
 from fastgan.own_loop import check_part, check_schedules
@@ -80,6 +81,8 @@ class Trainer:
         self._newest = Generator(settings, dataset.spec, self.n_classes, g.params, running)
         self._partners = self._handed_out = False
         self.stopped = False
+        self.rate_factor = 1.0
+        self._watch = Watch()
         self._history: list[np.ndarray] = []
         self._keep_history = keep_history
         self._chunk = 1
@@ -137,10 +140,12 @@ class Trainer:
 
         Raises
         ------
-        UserError
-            If the training diverges to NaN or infinity.
+        Diverged
+            If the training comes to NaN or infinity, or a loss runs away, seen within `CHUNK_SECONDS` or one step.
+            The trainer is left as it was before that step, where it is known.
         """
         last = self.step + steps
+        self._watch.forget()
         self.compile()
         for callback in callbacks:
             callback.start(self, last)
@@ -154,25 +159,41 @@ class Trainer:
             callback.finish(self)
         self.stopped = False
 
+    def make(self, statistics: np.ndarray) -> None:
+        """Make a step for each row of statistics (k, 11), and nothing else."""
+        self._call(TRAIN, self.dataset.array, self.dataset.labels, statistics)
+
     def compile(self) -> None:
         """Compile the step, or load it, so that no step waits for it: a call of no steps."""
-        none = np.zeros((0, len(STATISTICS)), np.float32)
-        self._call(TRAIN, self.dataset.array, self.dataset.labels, none)
+        self.make(np.zeros((0, len(STATISTICS)), np.float32))
 
     def _run(self, steps: int) -> np.ndarray:
         """Run some steps in one call; aim the next call at `CHUNK_SECONDS`."""
+        if self._handed_out:
+            self._watch.forget()
+        self._watch.keep(self)
         started, first = time.perf_counter(), self.step
         statistics = np.zeros((steps, len(STATISTICS)), np.float32)
         try:
-            self._call(TRAIN, self.dataset.array, self.dataset.labels, statistics)
+            self.make(statistics)
         finally:  # Ctrl-C too comes after steps that were made
             if self._keep_history:
                 self._history.append(statistics[: self.step - first])
         elapsed = time.perf_counter() - started
         fitting = steps * CHUNK_SECONDS / max(elapsed, 1e-9)
         self._chunk = int(min(max(1, fitting), 2 * self._chunk))
-        self._check_weights()
+        found = self.divergence(statistics)
+        if found:
+            raise self._watch.explain(self, found, first)
         return statistics
+
+    def divergence(self, statistics: np.ndarray) -> Diverged | None:
+        """What is wrong after the steps of these statistics (k, 11), with them or with the weights; None if nothing."""
+        found = divergence(self.step, statistics)
+        if found:
+            return found
+        broken = self.backend.broken(self._gan)  # by the newest update, which statistics show one step later
+        return Diverged(self.step, f"{in_words(broken)} are not finite") if broken else None
 
     def _call(self, action: int, x: np.ndarray, y: np.ndarray, statistics: np.ndarray) -> None:
         if self._handed_out:  # D applies weights that are made from its parameters
@@ -182,7 +203,6 @@ class Trainer:
             self.backend.perform(action, self._gan, x, y, statistics)
         if action in (TRAIN, TRAIN_DISCRIMINATOR, TRAIN_ON_BATCH) and len(statistics):
             self._partners = True
-        self._check_statistics(statistics)
 
     def change_data(self, dataset: Dataset) -> None:
         """Go on with other rows of the same form, read in the units of the first ones."""
@@ -205,10 +225,13 @@ class Trainer:
         self.dataset = replace(dataset, spec=old)
         self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
 
-    def schedule_by(self, steps_per_epoch: int) -> None:
-        """Count the epochs of schedules in so many steps, as a training did that began on other data."""
-        self.schedule_epoch = steps_per_epoch
-        self._gan = rescheduled(self._gan, self.settings, steps_per_epoch)
+    def reschedule(self, steps_per_epoch: int, rate_factor: float) -> None:
+        """Count the epochs of schedules in so many steps, and take so many times the learning rates of the settings.
+
+        The one is for a training that began on other data, the other for one that diverged.
+        """
+        self.schedule_epoch, self.rate_factor = steps_per_epoch, rate_factor
+        self._gan = rescheduled(self.gan, self.settings, steps_per_epoch, rate_factor)
 
     def perform(self, action: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Run one action of `fastgan.step` on a batch in data units; its (11,) statistics, NaN where it made none.
@@ -223,6 +246,9 @@ class Trainer:
         statistics = np.full_like(made, np.nan)
         statistics[:, filled] = made[:, filled]
         self._history.append(statistics)
+        found = divergence(self.step, made)
+        if found:
+            raise found
         return statistics[0]
 
     def labels_like(self, y: ArrayLike | None, rows: int) -> np.ndarray:
@@ -238,24 +264,6 @@ class Trainer:
         names = self.dataset.spec.class_names
         labels = labels_to_classes(as_array(y, "y"), self.n_classes, names, "y holds the label")
         return encode_labels(labels, rows, self.n_classes, (), "y")[0]
-
-    def _check_statistics(self, statistics: np.ndarray) -> None:
-        bad = np.argwhere(~np.isfinite(statistics))
-        if len(bad):
-            step = self.step - len(statistics) + bad[0, 0] + 1
-            raise UserError(
-                f"training diverged at step {step}: {STATISTICS[bad[0, 1]]} is {statistics[tuple(bad[0])]}; "
-                "lower generator_lr and discriminator_lr"
-            )
-
-    def _check_weights(self) -> None:
-        """The newest update may have broken the weights, which the statistics show only one step later."""
-        for player in ("generator", "discriminator"):
-            if not self.backend.finite(self._gan, player):
-                raise UserError(
-                    f"training diverged at step {self.step}: the {player}'s weights are not finite; "
-                    "lower generator_lr and discriminator_lr"
-                )
 
 
 def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:

@@ -20,6 +20,11 @@ with suppress(ModuleNotFoundError):  # a GPU's interpreter may lack it; those te
     settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--kills N``: how many kills, and as many faults of the disk, `test_faults` makes of each kind."""
+    parser.addoption("--kills", type=int, default=10, help="kills, and faults, of each kind that are made")
+
+
 @pytest.fixture(autouse=True)
 def _no_terminal_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are one line however wide the terminal of whoever runs the tests."""

@@ -18,6 +18,15 @@ def test_a_file_is_made_and_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_file_before_is_kept(tmp_path):
+    path, before = tmp_path / "file", tmp_path / "file before"
+    for content, kept in ((b"1", None), (b"2", b"1"), (b"3", b"2")):
+        write_atomically(path, content, before)
+        assert path.read_bytes() == content
+        assert (before.read_bytes() if before.exists() else None) == kept
+    assert set(tmp_path.iterdir()) == {path, before}
+
+
 @pytest.mark.parametrize("place", ["missing/file", "a file/file", "folder", "x" * 300])
 def test_a_place_that_cannot_be_written(tmp_path, place):
     (tmp_path / "a file").write_bytes(b"old")

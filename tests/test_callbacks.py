@@ -25,6 +25,32 @@ def test_every_acts_after_its_steps_and_at_the_end(make_trainer, period, steps, 
     assert seen == acted
 
 
+def test_every_acts_when_its_time_is_over(make_trainer):
+    """After each call, where that is at once; and never where it is not before the end."""
+    for seconds, acted in ((1e-9, [3, 6, 9, 10]), (1e9, [10]), (0, [10])):
+        seen = []
+        trainer = make_trainer()
+        trainer._chunk = 3
+        calls = Every(3, lambda trainer: None)  # a call ends where it wants to see the trainer
+        trainer.train(10, [calls, Every(0, lambda trainer, seen=seen: seen.append(trainer.step), seconds)])
+        assert seen == acted
+
+
+def test_what_comes_last_acts_last_also_at_the_end(make_trainer):
+    """A checkpoint is the last callback: where there is one, all else of its step is done."""
+    seen = []
+    trainer = make_trainer()
+    actions = [
+        lambda trainer, name=name: seen.append((trainer.step, name)) for name in ("picture", "checkpoint")
+    ]
+    stop = Every(6, lambda trainer: setattr(trainer, "stopped", True))
+    trainer.train(4, [Every(0, actions[0]), Every(2, actions[1])])
+    assert seen == [(2, "checkpoint"), (4, "picture"), (4, "checkpoint")]
+    seen.clear()
+    trainer.train(8, [stop, Every(0, actions[0]), Every(2, actions[1])])
+    assert seen == [(6, "picture"), (6, "checkpoint")]
+
+
 def test_the_trainer_stops_at_what_the_nearest_callback_wants(make_trainer):
     seen = []
     trainer = make_trainer()

@@ -67,6 +67,7 @@ def spoil() -> None:
     shutil.copytree("run", "truncated")
     whole = Path("run/checkpoint.safetensors").read_bytes()
     Path("truncated/checkpoint.safetensors").write_bytes(whole[:-100])
+    Path("truncated/checkpoint-before.safetensors").unlink()
     shutil.copytree("run", "foreign")
     header = b'{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}   '
     Path("foreign/checkpoint.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))

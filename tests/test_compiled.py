@@ -79,10 +79,12 @@ def test_machine_code_is_found_again(cache):
     assert np.array_equal(out, source)
 
 
-def test_where_nothing_can_be_kept_it_compiles_all_the_same(cache):
+def test_where_nothing_can_be_kept_it_compiles_all_the_same_and_says_so(cache, capsys):
     cache.write_text("a file where the folder should be")
     assert not cache_is_writable()
     dispatcher = compiled(twice)
+    warning = capsys.readouterr().err
+    assert warning.startswith("fastgan: warning: machine code cannot be kept") and warning.count("\n") == 1
     source, out = rows()
     dispatcher(source, out)
     assert np.array_equal(out, source)
@@ -181,17 +183,25 @@ def test_a_step_needs_no_blas_but_other_code_finds_it(tmp_path):
     )
 
 
-def run(folder, **limits):
+def start(folder, **limits):
     environment = os.environ | {
         "PYTHONPATH": str(folder),
         "FASTGAN_CACHE": str(folder / "cache"),
         "PYTHONDONTWRITEBYTECODE": "1",  # an edit within the same second must be read
     }
-    command = [sys.executable, str(folder / "script.py")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **limits)
-    assert done.returncode == 0, done.stderr
-    value, found = done.stdout.split()
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, str(folder / "script.py")], env=environment, **pipes, **limits)
+
+
+def finish(process):
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    value, found = out.split()
     return float(value), int(found)
+
+
+def run(folder, **limits):
+    return finish(start(folder, **limits))
 
 
 @pytest.fixture
@@ -214,6 +224,13 @@ def test_an_edit_of_an_op_in_another_file_is_noticed(copied):
     assert run(copied) == (3.0, 0)
     path.write_text(text)
     assert run(copied) == (1.0, 1)  # the machine code of those sources is still there
+
+
+def test_processes_that_compile_at_once_leave_a_whole_cache(copied):
+    together = [start(copied) for _ in range(3)]
+    assert [finish(process)[0] for process in together] == [1.0] * 3
+    assert run(copied) == (1.0, 1)
+    assert not list((copied / "cache").rglob("*.tmp*"))
 
 
 def test_a_full_disk_costs_the_cache_alone(copied):

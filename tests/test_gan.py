@@ -330,8 +330,13 @@ def test_a_resume_that_cannot_be_leaves_the_gan_as_it_was(tmp_path):
     small().fit(X, steps=5).save_checkpoint(tmp_path / "c")
     gan = small().fit(X, steps=1)
     for other, x, y, message in (
-        (gan, X * 2, None, "was trained on other data than these; resume with the same data"),
-        (gan, X[:, :2], None, "was trained on other data than these; resume with the same data"),
+        (
+            gan,
+            X * 2,
+            None,
+            r"was trained on other data \(96 rows of 3 float32, of other values\); resume with",
+        ),
+        (gan, X[:, :2], None, r"was trained on other data \(96 rows of 3 float32 -> 96 rows of 2 float32\)"),
         (gan, X[:4], None, "batch_size is 16 but X has 4 rows"),
         (gan, X, Y, "was trained with 0 classes but these data have 3"),
     ):

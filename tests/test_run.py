@@ -12,7 +12,8 @@ from PIL import Image
 
 import fastgan
 from fastgan import recipe as recipes
-from fastgan.errors import UserError
+from fastgan.checkpoint import Stored
+from fastgan.errors import Diverged, UserError
 from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
@@ -26,6 +27,7 @@ FILES = {
     "metrics.jsonl",
     "monitor.jsonl",
     "checkpoint.safetensors",
+    "checkpoint-before.safetensors",
     "generator.safetensors",
     "losses.png",
     "samples",
@@ -99,6 +101,25 @@ def test_zero_means_pictures_and_checkpoints_only_at_the_end(tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "run" / "samples").iterdir()] == ["step-0000030.png"]
 
 
+def test_checkpoints_come_by_the_clock_too(folder: Path, tmp_path: Path) -> None:
+    """After each call of compiled code, where no time may pass; the bytes at the end are the same."""
+    steps: list[int] = []
+
+    class Looking(Progress):
+        def update(self, first_step: int, statistics: np.ndarray) -> None:
+            steps.append(Stored(tmp_path / "run" / "checkpoint.safetensors").step)
+
+    recipe = tiny("run.checkpoint_every=0", "run.checkpoint_minutes=1e-9")
+    train_run(recipe, tmp_path / "run", Looking())
+    assert steps == list(range(len(steps))) and len(steps) == 4 * STEPS_PER_EPOCH
+    generators = [run / "generator.safetensors" for run in (folder, tmp_path / "run")]
+    assert np.array_equal(*(fastgan.load(each).net.params for each in generators))
+    shutil.rmtree(tmp_path / "run")
+    steps.clear()
+    train_run(tiny("run.checkpoint_every=0", "run.checkpoint_minutes=0"), tmp_path / "run", Looking())
+    assert set(steps) == {0}
+
+
 def test_a_folder_with_other_files_keeps_them(tmp_path: Path) -> None:
     mine = {"notes.txt": b"mine", ".hidden.1": b"mine too", "samples/.mine.2": b"and mine"}
     (tmp_path / "samples").mkdir()
@@ -110,7 +131,7 @@ def test_a_folder_with_other_files_keeps_them(tmp_path: Path) -> None:
 
 def test_a_divergence_names_its_step_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     recipe = tiny("optimiser.generator_lr=1e30", "optimiser.discriminator_lr=1e30", "optimiser.optimiser=sgd")
-    with pytest.raises(UserError, match=r"training diverged at step \d+: .* lower generator_lr"):
+    with pytest.raises(Diverged, match=r"training diverged at step \d+: .* lower generator_lr"):
         train_run(recipe, tmp_path / "run", Progress())
     assert not list((tmp_path / "run").rglob(".*"))
 
@@ -155,6 +176,7 @@ def test_a_trained_generator_is_not_overwritten_for_want_of_a_checkpoint(tmp_pat
     folder = tmp_path / "run"
     train_run(tiny(), folder, Progress())
     (folder / "checkpoint.safetensors").unlink()
+    (folder / "checkpoint-before.safetensors").unlink()
     before = tree(folder)
     with pytest.raises(
         UserError, match=r"holds a generator but no checkpoint.safetensors to go on from; start anew"

@@ -121,10 +121,50 @@ def test_an_update_that_breaks_the_weights_is_found_before_they_are_saved(make_t
     trainer.gan.discriminator.params[...] *= 100
     saved = []
     with pytest.raises(
-        UserError, match=r"^training diverged at step 1: the generator's weights are not finite"
+        UserError,
+        match=r"^training diverged at step 1: the generator's weights are not finite \(first not finite: ",
     ):
         trainer.train(1, [Every(1, saved.append)])
     assert not saved
+
+
+@pytest.mark.parametrize(
+    ("backend", "settings"),
+    [("cpu", {}), ("numpy", dict(spectral_norm=True, generator_norm="batch", ema=0.9, decay_epochs=9))],
+)
+def test_a_trainer_that_goes_back_makes_the_bytes_of_a_new_one(
+    make_trainer, state_of, tmp_path, backend, settings
+):
+    """Nothing of what came in between is left, whatever it was."""
+    used, new = (make_trainer(backend=backend, **settings) for _ in range(2))
+    used.train(10)
+    checkpoint.save_checkpoint(used, tmp_path / "c")
+    used.train(7)
+    for array in checkpoint.lasting(used.gan).values():
+        array[...] = 77
+    for each in (used, new):
+        checkpoint.restore(each, checkpoint.Stored(tmp_path / "c"))
+        each.reschedule(each.schedule_epoch, 0.5)
+        each.train(5)
+    states = [checkpoint.lasting(each.gan) for each in (used, new)]
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name], err_msg=name)
+    np.testing.assert_array_equal(*(each.generator.sample(9, seed=1) for each in (used, new)))
+
+
+@BACKENDS
+def test_rates_are_multiplied_whatever_their_schedule(make_trainer, backend):
+    schedule = dict(warmup_epochs=0.5, decay="cosine", decay_epochs=2, ema=0.9)
+    plain, slower = (make_trainer(backend=backend, **schedule) for _ in range(2))
+    slower.reschedule(slower.schedule_epoch, 0.25)
+    for steps in (1, 3, 4):
+        for each in (plain, slower):
+            each.train(steps)
+        for player in ("generator", "discriminator"):
+            rates = [getattr(each.gan, player).rate[0] for each in (plain, slower)]
+            assert rates[1] == rates[0] / 4 > 0
+    slower.reschedule(slower.schedule_epoch, 1.0)
+    assert slower.gan.generator.optimiser == plain.gan.generator.optimiser
 
 
 def test_what_does_not_fit_together(make_data, make_trainer):

@@ -7,12 +7,15 @@ import pytest
 
 import fastgan_kernels as fk
 from fastgan import cuda
+from fastgan.checkpoint import Stored, lasting, restore, save_checkpoint
 from fastgan.cuda import CudaBackend
 from fastgan.errors import UserError
 from fastgan.monitor import Monitor
 from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 from fastgan_kernels import ROLES
 from fastgan_kernels.dispatch import LAUNCHED
+
+from ..parity import assert_states_agree
 
 TINY = dict(generator=[3], discriminator=[4], latent_dim=2, batch_size=4)
 
@@ -140,8 +143,32 @@ def test_divergence_is_seen(make_trainer):
     _, trainer = both(make_trainer)
     on_device(trainer)
     trainer.gan.generator.params[0] = np.nan
-    with pytest.raises(UserError, match="diverged"):
+    place = r"\(first not finite: the weights of layer 1 of 2 of the generator\)"
+    with pytest.raises(UserError, match=rf"^training diverged at step 1: [^\n]* {place}; "):
         trainer.train(2)
+
+
+@pytest.mark.parametrize("array", ["discriminator.square", "generator.average", "generator.running"])
+def test_moments_that_are_not_finite_are_seen(make_trainer, array):
+    _, trainer = both(make_trainer, ema=0.9, generator_norm="batch")
+    on_device(trainer)
+    trainer.train(1)
+    assert trainer.backend.broken(trainer.gan_to_read) == ""
+    lasting(trainer.gan)[array].flat[-1] = np.inf
+    trainer.compile()
+    assert trainer.backend.broken(trainer.gan_to_read) == array
+
+
+@pytest.mark.parametrize("to_device", [True, False])
+def test_a_checkpoint_goes_on_on_another_machine(make_trainer, tmp_path, to_device):
+    stays, goes = both(make_trainer, spectral_norm=True, ema=0.9)
+    on_device(goes if to_device else stays)
+    stays.train(1)
+    save_checkpoint(stays, tmp_path / "c")
+    restore(goes, Stored(tmp_path / "c"))
+    for each in (stays, goes):
+        each.train(2)
+    assert_states_agree(lasting(goes.gan), lasting(stays.gan))
 
 
 def test_data_too_large_for_the_device_are_staged(make_trainer):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fastgan.data import DataSpec, from_arrays, load_dataset
+from fastgan.data import Dataset, DataSpec, from_arrays, load_dataset
 
 
 @pytest.mark.parametrize("source", ["digits", "ring", "sequences", "tokens"])
@@ -35,3 +36,43 @@ def test_soft_tokens_become_the_likeliest():
     soft = np.array([[0.1, 0.2, 0.7, 0.5, 0.3, 0.2]], np.float32)
     assert spec.to_data_units(soft).tolist() == [[2, 0]]
     assert spec.to_network_units(np.array([[2, 0]])).tolist() == [[0, 0, 1, 1, 0, 0]]
+
+
+def changes(array):
+    """The same data but for one value, and the same values in another form."""
+    for place in range(array.size):
+        other = array.copy()
+        other.flat[place] += 1
+        yield other
+    yield array.astype(np.uint8)
+    yield array.reshape(-1, array.shape[1] * 2)
+    yield array[::-1]
+
+
+def test_every_value_and_the_form_count_in_a_digest():
+    spec = from_arrays(np.zeros((2, 1))).spec
+    array = np.arange(12, dtype=np.float32).reshape(6, 2)
+    nothing, labels = np.zeros(0, np.int64), np.arange(6) % 2
+    digests = [Dataset(each, nothing, spec).digest() for each in (array, *changes(array))]
+    digests += [Dataset(array, each, spec).digest() for each in (labels, 1 - labels)]
+    digests.append(Dataset(array, nothing, replace(spec, scale=spec.scale * 2)).digest())
+    assert len(set(digests)) == len(digests) == 19
+    assert Dataset(array.copy(), nothing, spec).digest() == digests[0]
+
+
+def test_large_data_are_read_in_blocks_for_a_digest(monkeypatch, tmp_path):
+    monkeypatch.setattr("fastgan.data.dataset.DIGESTED", 400)
+    monkeypatch.setattr("fastgan.data.dataset.BLOCK", 40)
+    spec, nothing = from_arrays(np.zeros((2, 1))).spec, np.zeros(0, np.int64)
+    array = np.arange(2000, dtype=np.float32).reshape(1000, 2)
+    np.save(tmp_path / "rows.npy", array)
+    mapped = Dataset(np.load(tmp_path / "rows.npy", mmap_mode="r"), nothing, spec).digest()
+    assert mapped == Dataset(array, nothing, spec).digest()
+    noticed = 0
+    for row in range(1000):
+        other = array.copy()
+        other[row, 1] += 1
+        changed = Dataset(other, nothing, spec).digest() != mapped
+        assert changed or row not in (0, 999)
+        noticed += changed
+    assert noticed == 50  # rows in ten blocks of five
