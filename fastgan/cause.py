@@ -25,6 +25,8 @@ WORDS = {
     "outputs": ("outputs", "rows"),
     "deltas": ("gradients at the outputs", "rows"),
     "curvature": ("penalty's gradients at the outputs", "rows"),
+    "embedding.inputs": ("vectors of labels or tokens", ""),
+    "embedding.dinputs": ("gradients at the vectors of labels or tokens", ""),
     "form.fed": ("outputs", "fed"),
     "form.dfed": ("gradients at the outputs", "fed"),
     "form.norm.normed": ("normalised sums", "rows"),
