@@ -10,11 +10,12 @@ from pathlib import Path
 from fastgan.errors import UserError
 
 
-def write_atomically(path: str | Path, content: bytes, before: Path | None = None) -> None:
+def write_atomically(path: str | Path, *content: bytes | memoryview, before: Path | None = None) -> None:
     """Write `content` to `path`; a crash at any moment leaves the old file or the new one.
 
     Parameters
     ----------
+    content : the parts of it, one after the other
     before : where the old file is kept, if there is one, in the same folder; a crash may then leave it there alone
 
     Raises
@@ -28,7 +29,7 @@ def write_atomically(path: str | Path, content: bytes, before: Path | None = Non
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         if before is not None:

@@ -188,7 +188,7 @@ def _write(
     tensors = {**tensors, "data.scale": spec.scale, "data.shift": spec.shift}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     metadata["checksum"] = checksum(contiguous, metadata)
-    write_atomically(path, _in_order(save(contiguous, metadata)), before)
+    write_atomically(path, *_in_order(save(contiguous, metadata)), before=before)
 
 
 def checksum(tensors: Tensors, metadata: Mapping[str, str]) -> str:
@@ -201,12 +201,15 @@ def checksum(tensors: Tensors, metadata: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _in_order(content: bytes) -> bytes:
-    """The same safetensors file with the text beside the arrays sorted, for safetensors writes it in any order."""
+def _in_order(content: bytes) -> tuple[bytes, memoryview]:
+    """The same safetensors file with the text beside the arrays sorted, for safetensors writes it in any order.
+
+    In two parts, so that the arrays are not in memory once more.
+    """
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[start:]
+    return len(header).to_bytes(8, "little") + header, memoryview(content)[start:]
 
 
 def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:

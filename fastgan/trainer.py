@@ -155,6 +155,7 @@ class Trainer:
             statistics = self._run(min(wanted - first, self._chunk))
             for callback in callbacks:
                 callback.after(self, first, statistics)
+        self._watch.forget()  # pictures and files want the memory
         for callback in callbacks:
             callback.finish(self)
         self.stopped = False
