@@ -21,7 +21,7 @@ def test_a_file_is_made_and_replaced(tmp_path):
 def test_the_file_before_is_kept(tmp_path):
     path, before = tmp_path / "file", tmp_path / "file before"
     for content, kept in ((b"1", None), (b"2", b"1"), (b"3", b"2")):
-        write_atomically(path, content, before)
+        write_atomically(path, content, before=before)
         assert path.read_bytes() == content
         assert (before.read_bytes() if before.exists() else None) == kept
     assert set(tmp_path.iterdir()) == {path, before}
