@@ -20,6 +20,23 @@ with suppress(ModuleNotFoundError):  # a GPU's interpreter may lack it; those te
     settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="let every hypothesis test draw N new examples, not few old ones",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--examples"):
+        settings.register_profile(
+            "longer", max_examples=config.getoption("--examples"), deadline=None, database=None
+        )
+        settings.load_profile("longer")
+
+
 @pytest.fixture(autouse=True)
 def _no_terminal_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are one line however wide the terminal of whoever runs the tests."""
