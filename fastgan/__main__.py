@@ -35,8 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def fail(message: str, code: int = MISTAKE) -> int:
     """Print a mistake on one line; returns the exit code."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split()))
-    print(f"fastgan: error: {line}", file=sys.stderr)
+    from fastgan.errors import one_line
+
+    print(f"fastgan: error: {one_line(message)}", file=sys.stderr)
     return code
 
 

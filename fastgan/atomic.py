@@ -28,7 +28,8 @@ def write_atomically(path: str | Path, *content: bytes | memoryview, before: Pat
         raise UserError(f"{str(path)!r} is no name for a file; give one")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(unfinished, "wb") as file:
+        unfinished.unlink(missing_ok=True)  # it may be a link to another place
+        with open(unfinished, "xb") as file:
             file.writelines(content)
             file.flush()
             os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import Damaged, UserError
 from fastgan.forms import running_moments
+from fastgan.outside import check_regular
 from fastgan.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
+
+MOST_STEPS = 2**53
+"""No training reaches so many; float64 counts as far."""
 
 Tensors = dict[str, np.ndarray]
 
@@ -84,6 +88,10 @@ def restore(trainer: Trainer, stored: Stored) -> None:
                 f"{stored.path}: {name} is {found}, expected {buffer.dtype} {buffer.shape}; "
                 "the file was changed after it was written"
             )
+        if buffer.dtype.kind == "i" and not 0 <= tensor[0] < MOST_STEPS:
+            raise UserError(
+                f"{stored.path}: {name} is {tensor[0]}, which no training reaches; start a new one"
+            )
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
     trainer.reschedule(stored.schedule_epoch, stored.rate_factor)
@@ -110,6 +118,8 @@ def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:
         wanted = tensor.shape if name == "generator.params" else (spec.width,)
         if tensor.dtype != np.float32 or tensor.shape != wanted:
             raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, expected float32 {wanted}")
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"{name} holds NaN or infinity")
 
 
 class Stored:
@@ -132,8 +142,10 @@ class Stored:
             self.rate_factor = float(metadata.get("rate_factor", 1))
             if not 0 < self.rate_factor <= 1:
                 raise ValueError(f"rate_factor is {self.rate_factor}, expected above 0, at most 1")
+            if not 0 < self.schedule_epoch < MOST_STEPS:
+                raise ValueError(f"schedule_epoch is {self.schedule_epoch}")
             _check_arrays(tensors, self.spec)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise UserError(f"{path} is not a whole fastgan file ({error}); train again") from None
         self.tensors = tensors
         self.path = path
@@ -217,6 +229,7 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
 
     if not (isinstance(path, str | Path) and str(path)):
         raise UserError(f"path is {path!r}; it must be the path of a file that fastgan wrote")
+    check_regular(path)
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -227,12 +240,12 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
         ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except SafetensorError as error:
+    except (SafetensorError, TypeError, ValueError) as error:
         raise Damaged(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
     if metadata.get("format") != "fastgan":
         raise UserError(f"{path} is a safetensors file of another program; give one that fastgan wrote")
     version = metadata.get("format_version", "")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not version.isdecimal() or len(version) > 9 or int(version) > FORMAT_VERSION:
         raise UserError(
             f"{path} has format version {version or 'unknown'} but this fastgan reads up to {FORMAT_VERSION}; "
             "upgrade fastgan"

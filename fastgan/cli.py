@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fastgan.errors import UserError
+from fastgan.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from fastgan.generator import Generator
@@ -252,7 +252,7 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
     resumed = f", from step {trainer.step:,}" if trainer.step else ""
     typer.echo(f"backend: {trainer.backend.description}")
     typer.echo(
-        f"data: {dataset.name}, {len(dataset):,} rows of {dataset.spec.width}{classes}; {count:,} parameters"
+        f"data: {one_line(dataset.name)}, {len(dataset):,} rows of {dataset.spec.width}{classes}; {count:,} parameters"
     )
     typer.echo(f"run: {folder}{resumed}")
     if not trainer.backend.ready():

@@ -1,9 +1,12 @@
-"""The one exception for a user's mistake."""
+"""The one exception for a user's mistake, and the one line it is."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+LONGEST = 1000
+"""Letters of a message; names in hostile files may be of any length."""
 
 
 class UserError(ValueError):
@@ -12,6 +15,9 @@ class UserError(ValueError):
     The message is one line: what was given, what was expected, what to do. The command line prints it
     after ``fastgan: error:`` and exits with 2; from Python it is an ordinary ``ValueError``.
     """
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class Damaged(UserError):  # noqa: N818
@@ -40,6 +46,20 @@ class Diverged(UserError):  # noqa: N818
 
 class NotFitted(UserError, AttributeError):  # noqa: N818
     """What needs a training was asked of a GAN without one; so `hasattr` says no, as it does for scikit-learn's own."""
+
+
+def one_line(text: str) -> str:
+    """Return `text` as a line that any terminal can show, cut in its middle where it is long."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 300]} ... {line[-295:]}"
+
+
+def shown(value: object) -> str:
+    """Return `value` as Python writes it, whatever it is."""
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):
+        return "a value too deep or too long to be shown"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from fastgan import recipe as recipes
 from fastgan.atomic import write_atomically
 from fastgan.callbacks import read_metrics
-from fastgan.errors import Damaged, UserError
+from fastgan.errors import Damaged, UserError, one_line
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def check_new(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make the folder of a run; `UserError` if that cannot be, before any time is spent training."""
+    if (folder / SAMPLES).is_symlink():
+        raise UserError(f"{folder / SAMPLES} is a link to another place; give another --out")
     try:
         (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -174,5 +176,5 @@ def unharmed(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = " ".join(f"{error}".split()) or type(error).__name__
-        print(f"fastgan: warning: {path} was not drawn: {reason}", file=sys.stderr)
+        reason = str(error) or type(error).__name__
+        print(one_line(f"fastgan: warning: {path} was not drawn: {reason}"), file=sys.stderr)

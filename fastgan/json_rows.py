@@ -11,7 +11,7 @@ from fastgan.atomic import write_atomically
 from fastgan.errors import UserError
 
 Row = dict[str, Any]
-"""Figures by name; ``step`` is the training step that they belong to."""
+"""Figures by name; ``step`` is the training step that they belong to, and ``state`` a text."""
 
 
 def figure(value: float) -> float:
@@ -20,19 +20,23 @@ def figure(value: float) -> float:
 
 
 def read_rows(path: Path, wanted: Iterable[str]) -> list[Row]:
-    """Rows of a file; none if it does not exist, and none from the first line on that is damaged or lacks a figure."""
+    """Rows of a file; none if there is none, and none from the first line on that is damaged or lacks a figure."""
     rows: list[Row] = []
-    if path.exists():
+    if path.is_file():
         names = set(wanted)
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 break
-            if not (isinstance(row, dict) and names <= row.keys()):
+            if not (isinstance(row, dict) and all(_is_figure(name, row.get(name)) for name in names)):
                 break
             rows.append(row)
     return rows
+
+
+def _is_figure(name: str, value: Any) -> bool:
+    return isinstance(value, int if name == "step" else str if name == "state" else int | float)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -12,10 +12,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastgan.errors import UserError, nearest
+from fastgan.errors import UserError, nearest, shown
 from fastgan.looks import EVERY
+from fastgan.outside import check_regular
 from fastgan.quality import METRICS
 from fastgan.settings import Settings, check_fields, checked, knob
+
+LONGEST = 1 << 15
+"""Bytes of a recipe. What takes TOML's reader longest takes it some seconds then."""
 
 
 @dataclass
@@ -125,14 +129,15 @@ def source_text(name_or_file: str | Path) -> str:
     """Return a recipe's TOML text, comments included; `UserError` if there is no such recipe or file."""
     name = str(name_or_file)
     if name.endswith(".toml"):
+        check_regular(name)
         try:
-            return Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(
-                f"recipe {name} cannot be read: {error.strerror}; check the file's name"
-            ) from None
+            with open(name, encoding="utf-8") as file:
+                return file.read(LONGEST + 1)
         except UnicodeDecodeError:
             raise UserError(f"recipe {name} is not a text file; a recipe is TOML in UTF-8") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"recipe {name} cannot be read: {reason}; check the file's name") from None
     known = names()
     if name not in known:
         raise UserError(
@@ -157,6 +162,8 @@ def parse(text: str, name: str, origin: str = "") -> Recipe:
     """
     recipe = Recipe(name)
     try:
+        if len(text) > LONGEST:
+            raise UserError(f"longer than any recipe; the most is {LONGEST:,} letters")
         for key, value in _toml(text).items():
             _set_top_level(recipe, key, value)
         check(recipe)
@@ -230,14 +237,14 @@ def _set_top_level(recipe: Recipe, key: str, value: Any) -> None:
     """Set the description, or every key of the section `key`, unchecked."""
     if key == "description":
         if not isinstance(value, str):
-            raise UserError(f"description is {value!r}; it must be text")
+            raise UserError(f"description is {shown(value)}; it must be text")
         recipe.description = value
     elif key in KNOBS and not isinstance(value, dict):
         raise UserError(f"{key} stands outside a section; it is in [{KNOBS[key].section}]")
     else:
         _check_section(key)
         if not isinstance(value, dict):
-            raise UserError(f"{key} is {value!r}; it must be a section: [{key}], then its keys")
+            raise UserError(f"{key} is {shown(value)}; it must be a section: [{key}], then its keys")
         for name, item in value.items():
             setattr(getattr(recipe, _find(key, name).part), name, item)
 

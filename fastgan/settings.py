@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from fastgan.errors import UserError, nearest
+from fastgan.errors import UserError, nearest, shown
+from fastgan.outside import is_unicode
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
@@ -23,8 +24,8 @@ _CONCAT = "each hidden layer of the {} hands on, beside its outputs, what it has
 _DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
 
 # How a value is refused, and how one of several in a list is.
-IS = "{name} is {value!r}; it must be {expected}"
-HOLDS = "{name} holds {value!r}; each must be {expected}"
+IS = "{name} is {value}; it must be {expected}"
+HOLDS = "{name} holds {value}; each must be {expected}"
 
 
 def knob(
@@ -303,7 +304,7 @@ def checked(name: str, value: Any, hint: Any, knob_field: Field[Any]) -> Any:
     if hint is bool:
         _expect(isinstance(value, bool), name, value, "true or false")
     elif hint is str:
-        _expect(isinstance(value, str), name, value, "text")
+        _expect(isinstance(value, str) and is_unicode(value), name, value, "text")
         if limits["choices"] and value not in limits["choices"]:
             known = ", ".join(limits["choices"])
             raise UserError(
@@ -346,7 +347,7 @@ def _number(name: str, value: Any) -> float:
 
 def _expect(condition: bool, name: str, value: Any, expected: str, refusal: str = IS) -> None:
     if not condition:
-        raise UserError(refusal.format(name=name, value=value, expected=expected))
+        raise UserError(refusal.format(name=name, value=shown(value), expected=expected))
 
 
 def _check_limits(name: str, value: float, limits: Mapping[str, Any], refusal: str = IS) -> None:

@@ -23,6 +23,20 @@ with suppress(ModuleNotFoundError):  # a GPU's interpreter may lack it; those te
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--kills N``: how many kills, and as many faults of the disk, `test_faults` makes of each kind."""
     parser.addoption("--kills", type=int, default=10, help="kills, and faults, of each kind that are made")
+    parser.addoption(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="let every hypothesis test draw N new examples, not few old ones",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--examples"):
+        settings.register_profile(
+            "longer", max_examples=config.getoption("--examples"), deadline=None, database=None
+        )
+        settings.load_profile("longer")
 
 
 @pytest.fixture(autouse=True)

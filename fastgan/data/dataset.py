@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 
 from fastgan.errors import UserError
+from fastgan.outside import is_unicode
 
 DIGESTED, BLOCK = 2**26, 2**16
 """Bytes of a data set's rows that its digest reads at most, and of a block of neighbouring ones."""
 
 Kind = Literal["image", "points", "sequence", "tokens", "table"]
+
+DTYPES = (
+    *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    *("float16", "float32", "float64"),
+)
+"""Names of a data set's own dtype."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +73,11 @@ class DataSpec:
             tokens = rows.reshape(len(rows), self.width, self.vocabulary).argmax(axis=2)
             return tokens.astype(self.dtype)
         values = (rows.astype(np.float64) - self.shift) / self.scale
-        dtype = np.dtype(self.dtype)
-        if dtype.kind in "iu":
-            low = np.iinfo(dtype).min if self.low is None else self.low
-            high = np.iinfo(dtype).max if self.high is None else self.high
+        if "int" in self.dtype:
+            low = -np.inf if self.low is None else self.low
+            high = np.inf if self.high is None else self.high
             values = np.clip(np.rint(values), low, high)
-        return values.astype(dtype)
+        return _as_dtype(values, self.dtype)
 
     def to_network_units(self, rows: np.ndarray) -> np.ndarray:
         """Turn rows (n, width) in data units into network rows (n, network_width) float32."""
@@ -89,7 +96,34 @@ class DataSpec:
     def from_metadata(cls, metadata: dict[str, Any], scale: np.ndarray, shift: np.ndarray) -> DataSpec:
         """The inverse of `to_metadata`."""
         lists = {name: tuple(value) for name, value in metadata.items() if isinstance(value, list)}
-        return cls(**{**metadata, **lists, "scale": scale, "shift": shift})
+        spec = cls(**{**metadata, **lists, "scale": scale, "shift": shift})
+        spec.check()
+        return spec
+
+    def check(self) -> None:
+        """Raise ValueError for what no data set has: a file may say anything."""
+        if self.dtype not in DTYPES:
+            raise ValueError(f"the data's dtype cannot be {self.dtype!r}")
+        limits: Any = np.iinfo(self.dtype) if "int" in self.dtype else np.finfo(np.float64)
+        least, most = float(limits.min), float(limits.max)
+        low, high = (least, most) if self.low is self.high is None else (self.low, self.high)
+        conditions = {
+            "kind": self.kind in get_args(Kind),
+            "width": _is_count(self.width) and self.width > 0,
+            "scale": self.scale.shape == (self.width,) and np.isfinite(self.scale).all() and self.scale.all(),
+            "shift": self.shift.shape == (self.width,) and np.isfinite(self.shift).all(),
+            "range": _is_real(low) and _is_real(high) and least <= low <= high <= most,
+            "bounded": isinstance(self.bounded, bool),
+            "image_shape": all(map(_is_count, self.image_shape))
+            and (not self.image_shape or math.prod(self.image_shape) == self.width),
+            "vocabulary": _is_count(self.vocabulary) and self.vocabulary != 1,
+            "n_classes": _is_count(self.n_classes),
+            "class_names": _are_names(self.class_names, self.n_classes),
+            "columns": _are_names(self.columns, self.width),
+        }
+        for name, holds in conditions.items():
+            if not holds:
+                raise ValueError(f"the data's {name} cannot be")
 
 
 @dataclass(frozen=True)
@@ -118,7 +152,7 @@ class Dataset:
     def thinned(self, most: int) -> np.ndarray:
         """At most `most` rows in data units, spread over all of them, for files are often sorted."""
         places = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
-        return np.asarray(self.array[places]).astype(self.spec.dtype)
+        return _as_dtype(np.asarray(self.array[places]), self.spec.dtype)
 
     def shape_in_words(self) -> str:
         """Rows, columns and dtype: ``60,000 rows of 784 uint8, 10 classes``."""
@@ -157,6 +191,28 @@ def check_like(spec: DataSpec, dataset: Dataset) -> None:
             learnt == found,
             f"{dataset.name}: {name} is {found!r} but the generator learnt {learnt!r}; give the data it learnt from",
         )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_real(value: Any) -> TypeGuard[float]:
+    return type(value) in (int, float)
+
+
+def _are_names(names: tuple[str, ...], count: int) -> bool:
+    return len(names) in (0, count) and all(isinstance(name, str) and is_unicode(name) for name in names)
+
+
+def _as_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Values in another dtype; a float that rounding took beyond whole numbers' limits becomes the next one within."""
+    if values.dtype.kind == "f" and "int" in dtype:
+        limits, kind = np.iinfo(dtype), values.dtype.type
+        high = kind(limits.max)
+        high = np.nextafter(high, kind(0)) if int(high) > limits.max else high
+        values = np.clip(values, kind(limits.min), high)
+    return values.astype(dtype)
 
 
 def require(condition: bool, message: str) -> None:

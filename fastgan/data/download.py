@@ -16,6 +16,10 @@ from fastgan.data.dataset import require
 from fastgan.errors import UserError
 
 BLOCK = 1 << 16
+
+MOST = 1 << 28
+"""Bytes of a file. A server that never ends would fill the disk."""
+
 TIMEOUT = 30.0
 """Seconds without a byte before a server counts as gone."""
 
@@ -67,6 +71,9 @@ def download(url: str, path: Path, sha256: str, advice: str) -> None:
                 block = unpack.decompress(received) if unpack else received
                 digest.update(block)
                 file.write(block)
+                require(
+                    file.tell() <= MOST, f"{url}: more than {MOST:,} bytes, not the expected file; {advice}"
+                )
             file.flush()
             os.fsync(file.fileno())
         require(digest.hexdigest() == sha256, f"{url}: not the expected file (its SHA-256 differs); {advice}")

@@ -39,6 +39,12 @@ def load_fashion_mnist(path: str, *, split: str = "train") -> Raw:
     require(split in SPLITS, f"split {split!r} is none of {', '.join(SPLITS)}")
     folder = _check_folder(Path(path).expanduser()) if path else system_folder() or _cached_folder()
     images = [read_idx(_find(folder, f"{part}-images-idx3-ubyte")) for part in SPLITS[split]]
+    for each in images:
+        found = f"pictures of shape {each.shape[1:]} {each.dtype}"
+        require(
+            each.dtype == np.uint8 and each.shape[1:] == (28, 28),
+            f"{folder}: {found}, expected (28, 28) uint8",
+        )
     labels = [read_idx(_find(folder, f"{part}-labels-idx1-ubyte")) for part in SPLITS[split]]
     if len(images) > 1:
         return Raw(np.concatenate(images), np.concatenate(labels), low=0, high=255, class_names=CLASS_NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,8 @@ from fastgan.data.build import Raw
 from fastgan.data.dataset import Kind, require
 from fastgan.data.idx import IDX_NAME, read_idx
 from fastgan.data.images import read_image_folder
-from fastgan.data.reading import reading
+from fastgan.data.npy import MAGIC, read_member, read_npy
+from fastgan.data.reading import given_path, reading
 from fastgan.data.tables import read_csv, read_parquet
 from fastgan.errors import nearest
 
@@ -36,8 +38,7 @@ def load_file(
     image_shape : (height, width) or (height, width, 3), for images in flat rows
     """
     require(path != "", f"no data file given; give --data PATH ({KNOWN})")
-    place = Path(path).expanduser()
-    require(place.exists(), f"{path}: no such file or folder")
+    place = given_path(path)
     whole = all(type(size) is int and size > 0 for size in image_shape)
     shaped = not image_shape or (whole and len(image_shape) > 1 and image_shape[2:] in ((), (3,)))
     require(shaped, f"image_shape = {list(image_shape)}, expected [height, width] or [height, width, 3]")
@@ -65,18 +66,17 @@ def read_array(path: Path) -> np.ndarray:
     if IDX_NAME.search(path.name):
         return read_idx(path)
     require(path.suffix.lower() == ".npy", f"{path}: unknown kind of file, expected {KNOWN}")
-    with reading(path, "a .npy array"):
-        array = np.lib.format.open_memmap(path, mode="c")
-    return array
+    return read_npy(path)
 
 
 def _read_labels(path: Path, labels: str) -> np.ndarray | None:
     if labels == "none":
         return None
     if labels != "auto":
-        place = Path(labels).expanduser()
+        place = Path(os.path.expanduser(labels))
         require(
-            place.is_file(), f"labels {labels!r}: no such file; give 'auto', 'none' or a .npy or IDX file"
+            os.path.isfile(place),
+            f"labels {labels!r}: no such file; give 'auto', 'none' or a .npy or IDX file",
         )
         return read_array(place)
     twin = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
@@ -85,12 +85,12 @@ def _read_labels(path: Path, labels: str) -> np.ndarray | None:
 
 def read_npz(path: Path, labels: str) -> Raw:
     """Read rows (x, X, data, or the only array) and labels (y, labels ...) of an archive, never pickled."""
+    from zipfile import ZipFile
+
     with reading(path, "an .npz archive"), open(path, "rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        is_archive = isinstance(archive, np.lib.npyio.NpzFile)
-        require(is_archive, f"{path}: one array, not an archive; rename it to .npy")
-        with archive:
-            names = archive.files
+        require(file.read(6) != MAGIC, f"{path}: one array, not an archive; rename it to .npy")
+        with ZipFile(file) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             found = f"it has {', '.join(names) or 'none'}"
             known_labels = LABEL_NAMES if labels in ("auto", "none") else (labels,)
             label_name = next((name for name in known_labels if name in names), None)
@@ -103,4 +103,5 @@ def read_npz(path: Path, labels: str) -> Raw:
                 f"{path}: no array {labels!r} for labels{nearest(labels, names)}; {found}",
             )
             use_labels = label_name is not None and labels != "none"
-            return Raw(archive[str(rows)], archive[str(label_name)] if use_labels else None)
+            x = read_member(archive, str(rows), path)
+            return Raw(x, read_member(archive, str(label_name), path) if use_labels else None)

@@ -12,7 +12,7 @@ from typing import IO, cast
 import numpy as np
 
 from fastgan.data.dataset import require
-from fastgan.data.reading import reading
+from fastgan.data.reading import check_unpacked, read_at_most, reading
 
 IDX_NAME = re.compile(r"([.-]idx\d?(-[a-z]+)?(\.gz)?|\.gz)$")
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -24,10 +24,11 @@ def read_idx(path: Path) -> np.ndarray:
         packed = path.suffix == ".gz"
         with cast(IO[bytes], gzip.open(path) if packed else open(path, "rb")) as file:
             dtype, shape = _read_header(file, path)
-            offset = file.tell()
-            body = bytearray(file.read()) if packed else None
+            offset, wanted = file.tell(), math.prod(shape) * dtype.itemsize
+            if packed:
+                check_unpacked(path, wanted)
+            body = read_at_most(file, wanted + 1) if packed else None
         found = len(body) if body is not None else path.stat().st_size - offset
-        wanted = math.prod(shape) * dtype.itemsize
         require(
             found == wanted > 0,
             f"{path}: {found} bytes of data, expected {wanted} for shape {shape}; get the file again",

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgan.data.dataset import require
 from fastgan.errors import UserError, nearest
+from fastgan.outside import is_unicode
 
 FEW = 10
 """So many classes may be in any number of rows; more of them only where there are two rows for each."""
@@ -30,24 +31,24 @@ def encode_labels(
         require(n_classes == 0, f"n_classes is {n_classes} but {name} has no labels; {advice}")
         return np.empty(0, np.int64), 0, ()
     require(labels.shape == (rows,), f"{name}: labels of shape {labels.shape}, expected one a row, ({rows},)")
-    labels = _plain(labels)
-    text = labels.dtype.kind == "U"
+    text = _is_text(labels)
     if not text:
         _check_whole(labels, name)
     if text or not (n_classes or class_names):
-        values, labels = np.unique(labels, return_inverse=True)
-        class_names = tuple(str(value) if text else str(int(value)) for value in values)
+        class_names, labels = _sort_out(labels, name)
+        count = len(class_names)
         if not n_classes:
-            found = f"{len(values)} different labels in {rows} rows"
-            require(len(values) <= max(FEW, rows // 2), f"{name}: {found}; give fewer classes, or no labels")
-        if not text and class_names == _numbered(len(values)):
-            n_classes, class_names = len(values), ()
+            found = f"{count} different labels in {rows} rows"
+            require(count <= max(FEW, rows // 2), f"{name}: {found}; give fewer classes, or no labels")
+        if not text and class_names == _numbered(count):
+            n_classes, class_names = count, ()
     n_classes = n_classes or len(class_names)
     numbers = labels.astype(np.int64)
     outside = (numbers < 0) | (numbers >= n_classes)
     place = f"row {np.argmax(outside)} (counted from 0)"
     found = f"label {numbers[np.argmax(outside)]} in {place}"
     require(not outside.any(), f"{name}: {found}, expected 0 to {n_classes - 1}")
+    require(is_unicode("".join(class_names)), f"{name}: a class has a name that is no text; rename it")
     return numbers, n_classes, class_names if len(class_names) == n_classes else ()
 
 
@@ -70,7 +71,7 @@ def labels_to_classes(
     UserError
         For a text that is no class, with the nearest name and the list of them.
     """
-    labels = _plain(labels)
+    labels = labels.astype(str) if _is_text(labels) else labels
     named_by_number = len(class_names) == n_classes and all(map(_is_whole, class_names))
     if labels.dtype.kind != "U":
         if not named_by_number or class_names == _numbered(n_classes) or labels.dtype.kind not in "biuf":
@@ -94,10 +95,24 @@ def describe(n_classes: int, class_names: tuple[str, ...]) -> str:
     return f"the classes are {f'0 to {n_classes - 1}' if plain else ', '.join(class_names)}"
 
 
-def _plain(labels: np.ndarray) -> np.ndarray:
-    """Objects that are all strings as an array of strings."""
-    texts = labels.dtype == object and all(isinstance(label, str) for label in labels.flat)
-    return labels.astype(str) if texts else labels
+def _is_text(labels: np.ndarray) -> bool:
+    return labels.dtype.kind == "U" or (
+        labels.dtype == object and all(isinstance(label, str) for label in labels.flat)
+    )
+
+
+def _sort_out(labels: np.ndarray, name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names of the different labels (rows,), sorted, and each row's place among them."""
+    if labels.dtype.kind not in "UO":
+        values, places = np.unique(labels, return_inverse=True)
+        return tuple(str(int(value)) for value in values), places
+    try:
+        texts = labels.tolist()  # an array of text would be as wide as the longest one
+    except (SystemError, ValueError):  # NumPy's, for a letter beyond Unicode
+        raise UserError(f"{name}: a label is no text; give whole numbers or strings") from None
+    names = sorted(set(texts))
+    place = {text: number for number, text in enumerate(names)}
+    return tuple(names), np.array([place[text] for text in texts], np.int64)
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -116,7 +131,8 @@ def _check_whole(labels: np.ndarray, name: str) -> None:
         return
     if labels.dtype.kind != "f":
         raise UserError(f"{name}: labels of dtype {labels.dtype}, expected whole numbers or strings")
-    broken = ~(labels == np.rint(labels)) | ~(np.abs(labels) < 2.0**53)
+    values = labels.astype(np.float64)  # float16 does not reach so far
+    broken = ~(values == np.rint(values)) | ~(np.abs(values) < 2.0**53)
     first = np.argmax(broken)
     require(
         not broken.any(),

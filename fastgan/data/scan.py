@@ -46,8 +46,11 @@ def check_range(
 ) -> None:
     """Refuse rows with a value that is not within [low, high] (NaN never is), naming the first place."""
     for start, block in blocks(rows):
-        values = block.astype(np.float64) if block.dtype.kind == "f" else block  # float16 has narrow limits
-        outside = ~((values >= low) & (values <= high))
+        with np.errstate(invalid="ignore"):  # some NaN are also signals
+            values = (
+                block.astype(np.float64) if block.dtype.kind == "f" else block
+            )  # float16 has narrow limits
+            outside = ~((values >= low) & (values <= high))
         if outside.any():
             row, column = np.argwhere(outside)[0]
             place = f"row {start + row}, column {columns[column] if columns else column} (counted from 0)"

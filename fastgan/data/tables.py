@@ -13,7 +13,7 @@ import numpy as np
 
 from fastgan.data.build import Raw
 from fastgan.data.dataset import require
-from fastgan.data.reading import reading
+from fastgan.data.reading import check_unpacked, reading
 from fastgan.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LABEL_COLUMNS = ("label", "labels", "class")
 BATCH_CELLS = 1 << 18
+
+LONGEST_NUMBER = 100
+"""Letters of a cell. An array of text is as wide as its longest cell."""
 
 
 def read_csv(path: Path, labels: str) -> Raw:
@@ -76,14 +79,15 @@ def _numbered(lines: Reader, width: int, path: Path) -> Iterator[tuple[int, list
 
 
 def _to_numbers(cells: list[list[str]], lines: list[int], columns: Sequence[str], path: Path) -> np.ndarray:
-    for dtype in (np.int64, np.float64):
+    short = max((len(cell) for row in cells for cell in row), default=0) <= LONGEST_NUMBER
+    for dtype in (np.int64, np.float64) if short else ():
         try:
             return np.array(cells).astype(dtype)
         except (ValueError, OverflowError):
             continue
     for line, row in zip(lines, cells, strict=True):
         for column, cell in zip(columns, row, strict=True):
-            if not _is_number(cell):
+            if not _is_number(cell) or len(cell) > LONGEST_NUMBER:
                 place = f"{path}: line {line}, column {column!r}"
                 require(bool(cell.strip()), f"{place} is empty; fill it in, or remove the line")
                 raise UserError(f"{place} holds {cell[:40]!r}; give a number, or {_name_labels(column)}")
@@ -95,11 +99,10 @@ def _name_labels(column: str) -> str:
 
 
 def _to_labels(classes: list[str]) -> np.ndarray:
-    labels = np.array(classes)
     try:
-        return labels.astype(np.int64)
+        return np.fromiter(map(int, classes), np.int64, len(classes))
     except (ValueError, OverflowError):
-        return labels
+        return np.array(classes, object)
 
 
 def _is_number(cell: str) -> bool:
@@ -122,25 +125,29 @@ def _find_label_column(header: Sequence[str], labels: str, path: Path) -> str | 
 def read_parquet(path: Path, labels: str) -> Raw:
     """Read a Parquet file; all columns but the label column must hold numbers, none of them missing."""
     try:
-        import pyarrow as pa
         import pyarrow.parquet as pq
+        from pyarrow import types
     except ImportError:
         raise UserError(f"{path}: Parquet needs pyarrow, not installed; run: pip install pyarrow") from None
-    try:
-        with reading(path, "a Parquet file"):
-            table = pq.read_table(path)
-    except pa.ArrowException:
-        raise UserError(f"{path}: empty, cut short or damaged, expected a Parquet file") from None
-    label_column = _find_label_column(table.column_names, labels, path)
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        missing = column.null_count
-        require(missing == 0, f"{path}: column {name!r} has {missing} missing values; fill them in")
-    arrays = {name: table.column(name).to_numpy() for name in table.column_names}
-    classes = arrays.pop(label_column) if label_column is not None else None
-    require(bool(arrays), f"{path}: no column but the labels; give at least one column of numbers")
-    for name, array in arrays.items():
-        found = table.schema.field(name).type
-        real = array.dtype.kind in "biuf"
-        require(real, f"{path}: column {name!r} holds {found}, not numbers; {_name_labels(name)}")
-    rows = np.column_stack(list(arrays.values()))
-    return Raw(rows, None if labels == "none" else classes, columns=tuple(arrays))
+    with reading(path, "a Parquet file"), pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+    require(len(set(names)) == len(names), f"{path}: two columns have one name; give each its own")
+    label_column = _find_label_column(names, labels, path)
+    columns = tuple(name for name in names if name != label_column)
+    require(bool(columns), f"{path}: no column but the labels; give at least one column of numbers")
+    # Of a dictionary, a text that many rows share stays one text.
+    texts = [] if label_column is None else [label_column]
+    with reading(path, "a Parquet file"), pq.ParquetFile(path, read_dictionary=texts) as file:
+        for name, kind in zip(names, file.schema_arrow.types, strict=True):
+            real = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+            found = f"{path}: column {name!r} holds {kind}, not numbers"
+            known = real or (name == label_column and types.is_dictionary(kind))
+            require(known, f"{found} or text" if name in texts else f"{found}; {_name_labels(name)}")
+        check_unpacked(path, file.metadata.num_rows * len(names) * 8)
+        table = file.read()
+        for name, column in zip(names, table.columns, strict=True):
+            missing = column.null_count
+            require(missing == 0, f"{path}: column {name!r} has {missing} missing values; fill them in")
+        rows = np.column_stack([table.column(name).to_numpy() for name in columns])
+        use_labels = label_column is not None and labels != "none"
+        return Raw(rows, table.column(label_column).to_numpy() if use_labels else None, columns=columns)

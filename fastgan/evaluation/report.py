@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from fastgan.errors import one_line
 from fastgan.evaluation.meanings import GROUPS, meanings_of
 from fastgan.evaluation.measures import Result
 
@@ -58,6 +59,7 @@ def _explain(names: list[str]) -> Iterator[str]:
 
 
 def _line(name: str, cells: list[str], first: int, widths: list[int]) -> str:
+    name = one_line(name)  # a column's, which a file may call what it will
     name = name if len(name) <= first else f"{name[: first - 3]}..."
     return "  ".join([name.ljust(first), *map(str.rjust, cells, widths)]).rstrip()
 

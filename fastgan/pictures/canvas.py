@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,5 +66,7 @@ def save(figure: Figure, path: str | Path, dpi: int = DPI) -> None:
     It holds no date and no version, so that the same data gives the same bytes.
     """
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
+        figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
     write_atomically(path, picture.getvalue())

@@ -76,3 +76,59 @@ def test_large_data_are_read_in_blocks_for_a_digest(monkeypatch, tmp_path):
         assert changed or row not in (0, 999)
         noticed += changed
     assert noticed == 50  # rows in ten blocks of five
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int32, np.uint32])
+def test_the_limits_of_whole_numbers_come_back(dtype):
+    """As near as float32 is to them, for what it rounds up is no such number any more."""
+    limits = np.iinfo(dtype)
+    data = from_arrays(np.array([[limits.min, 0], [limits.max, 5]], dtype))
+    for rows in (data.thinned(2), data.spec.to_data_units(data.spec.to_network_units(data.array))):
+        assert rows.dtype == dtype
+        np.testing.assert_allclose(rows.astype(float), [[limits.min, 0], [limits.max, 5]], rtol=1e-6)
+    back = DataSpec.from_metadata(data.spec.to_metadata(), data.spec.scale, data.spec.shift)
+    assert back.to_metadata() == data.spec.to_metadata()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[
+            ("kind", "rows"),
+            ("width", 2),
+            ("width", 3.0),
+            ("width", -3),
+            ("dtype", "object"),
+            ("dtype", "V99"),
+            ("low", 9.0),
+        ],
+        *[
+            ("low", float("nan")),
+            ("high", float("inf")),
+            ("high", 300.0),
+            ("low", None),
+            ("low", "0"),
+            ("bounded", 1),
+        ],
+        *[
+            ("image_shape", [1, 2]),
+            ("image_shape", [-1, -3]),
+            ("vocabulary", 1),
+            ("vocabulary", -4),
+            ("n_classes", -1),
+        ],
+        *[
+            ("class_names", ["a"]),
+            ("class_names", [1, 2]),
+            ("columns", ["a", "b", "\udcff"]),
+            ("columns", ["a"]),
+        ],
+    ],
+)
+def test_a_description_that_no_data_have_is_refused(name, value):
+    spec = from_arrays(np.array([[0, 1, 2], [8, 8, 8]], np.uint8), ["a", "b"]).spec
+    with pytest.raises((ValueError, TypeError)):
+        DataSpec.from_metadata(spec.to_metadata() | {name: value}, spec.scale, spec.shift)
+    for scale in (np.zeros(3, np.float32), np.full(3, np.nan, np.float32), np.ones(2, np.float32)):
+        with pytest.raises(ValueError, match="scale cannot be"):
+            DataSpec.from_metadata(spec.to_metadata(), scale, spec.shift)

@@ -128,3 +128,12 @@ def test_cache_folder(monkeypatch, tmp_path):
         UserError, match=r"^~nobody of this name/cache: there is no such home folder; set FAST"
     ):
         cache_folder()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_server_that_never_ends(server, tmp_path, monkeypatch, packed):
+    monkeypatch.setattr("fastgan.data.download.MOST", 10**6)
+    endless = bytes(3 * 10**6)
+    server.files["/f.gz"] = gzip.compress(endless) if packed else endless
+    path = tmp_path / "in" / ("f" if packed else "f.gz")
+    refused("more than 1,000,000 bytes", f"{server.url}/f.gz", path)

@@ -129,3 +129,14 @@ def test_the_real_files():
             assert hashlib.sha256(file.read()).hexdigest() == digest
     data = load_dataset("fashion-mnist", str(folder), rows=1000)
     assert data.array.shape == (1000, 784) and data.spec.high == 255 and data.spec.n_classes == 10
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((12, 8, 8), np.uint8), np.zeros((12, 784), np.uint8)], ids=["8x8", "flat"]
+)
+def test_pictures_of_another_size(tmp_path, wrong):
+    folder = write(tmp_path / "own", False)
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(wrong))
+    for split in ("test", "all"):
+        with pytest.raises(UserError, match=r"pictures of shape .* uint8, expected \(28, 28\) uint8$"):
+            load_dataset("fashion-mnist", str(folder), options={"split": split})

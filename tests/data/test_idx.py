@@ -57,7 +57,7 @@ def test_labels_beside_images(tmp_path):
         (idx(IMAGES)[:9], "header cut short"),
         (idx(IMAGES)[:-1], "179 bytes of data, expected 180"),
         (idx(IMAGES) + b"\0", "181 bytes of data, expected 180"),
-        (struct.pack(">4B4I", 0, 0, 14, 4, *[2**32 - 1] * 4), "0 bytes of data"),
+        (struct.pack(">4B4I", 0, 0, 14, 4, *[2**32 - 1] * 4), "0 bytes of data|would unpack to"),
         (idx(IMAGES[:0]), "0 bytes of data"),
     ],
 )

@@ -123,3 +123,25 @@ def test_labels_that_are_refused(labels, n_classes, match):
     with pytest.raises(UserError, match=match) as caught:
         from_arrays(X, labels, n_classes=n_classes)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_few_bits():
+    x = np.zeros((4, 1))
+    assert from_arrays(x, np.array([0, 1, 0, 1], np.float16)).labels.tolist() == [0, 1, 0, 1]
+
+
+def test_one_long_label_costs_no_more_than_itself():
+    """An array of text would be as wide for every row."""
+    names = np.array(["x" * 10**6, *["y", "z"] * 20_000], object)
+    data = from_arrays(np.zeros((len(names), 1)), names)
+    assert [len(name) for name in data.spec.class_names] == [10**6, 1, 1] and data.labels[:3].tolist() == [
+        0,
+        1,
+        2,
+    ]
+
+
+def test_letters_that_there_are_not():
+    wrong = np.array([[2**31 - 1], [65]], np.uint32).view("U1")[:, 0]
+    with pytest.raises(UserError, match="a label is no text"):
+        from_arrays(np.zeros((2, 1)), wrong)

@@ -68,3 +68,11 @@ def test_nan_late_in_a_map_is_found(tmp_path):
 def test_a_small_map_is_converted(tmp_path):
     np.save(tmp_path / "small.npy", np.random.default_rng(0).normal(size=(9, 3)))
     assert load_dataset("file", str(tmp_path / "small.npy")).array.dtype == np.float32
+
+
+def test_a_nan_that_is_a_signal(tmp_path):
+    """To turn it into float64 is an invalid operation, of which NumPy would warn."""
+    rows = np.zeros((4, 3), np.uint32)
+    rows[2, 1] = 0x7F800001
+    with pytest.raises(UserError, match="nan in row 2, column 1"):
+        scan.column_ranges(rows.view(np.float32), "data")
