@@ -191,7 +191,7 @@ def _go_back(
 
 
 class _Drawing(Every):
-    """Draws while a run is trained, but not when it is stopped before its end: there may be no time left.
+    """Draws while a run is trained, but not for its end alone when it is stopped before: there may be no time left.
 
     Its last pictures come when it is resumed.
     """
@@ -201,7 +201,8 @@ class _Drawing(Every):
         self.received = received
 
     def finish(self, trainer: Trainer) -> None:
-        if not self.received or trainer.step >= self.last:
+        due = self.period and trainer.step % self.period == 0
+        if due or not self.received or trainer.step >= self.last:
             super().finish(trainer)
 
 
