@@ -22,7 +22,9 @@ def csv(name: str, rows: int = 120) -> bytes:
     return "\n".join([f'"{name}",b,label', *lines]).encode()
 
 
-@pytest.mark.parametrize("name", ["a\x1b[2Jb\N{CJK UNIFIED IDEOGRAPH-4E00}", "$\\frac{"], ids=lambda name: ascii(name)[:20])
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2Jb\N{CJK UNIFIED IDEOGRAPH-4E00}", "$\\frac{"], ids=lambda name: ascii(name)[:20]
+)
 def test_a_run_on_odd_names_tells_of_them_in_plain_lines(tmp_path, monkeypatch, capsys, name):
     monkeypatch.chdir(tmp_path)
     Path("tiny.toml").write_text(TINY)
