@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ..examples import usually
 from . import files
-from .examples import usually
 
 whole = files.checkpoint
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..commands import environment
+from ..examples import usually
 from . import files
-from .examples import usually
 from .seeds import FORMATS, PICTURES, seeds
 
 SIZES = [0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fastgan.recipe import KNOBS, SECTIONS
 
+from ..examples import usually
 from . import files
-from .examples import usually
 
 DEEP = 20_000
 
