@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NEVER = 2**62
 
+DENSE_EPOCHS = 50
+"""Epochs after which rows of metrics get rarer."""
+
 
 class Callback:
     """Watches a training. The trainer runs up to the nearest step that some callback asks for."""
@@ -87,6 +90,9 @@ class Show(Callback):
 class Metrics(Callback):
     """Appends means of the statistics to ``metrics.jsonl``, one row for every `period` steps and at each epoch's end.
 
+    Each time that the epochs double from `DENSE_EPOCHS` on, a row covers twice as many steps, in the end whole epochs:
+    a row takes as long as some steps of a small GAN, and a curve needs no million of them.
+
     A row: ``step`` (the last it covers), ``epoch``, the mean of each statistic, ``steps_per_second``. When a run is
     resumed, rows beyond its checkpoint are dropped, as is a last line that a crash left unfinished.
     """
@@ -103,8 +109,12 @@ class Metrics(Callback):
         self.began = time.perf_counter()
 
     def next_step(self, step: int) -> int:
-        into_epoch = step % self.per_epoch
-        return step - into_epoch + min((into_epoch // self.period + 1) * self.period, self.per_epoch)
+        epoch, into = divmod(step, self.per_epoch)
+        period = self.period << (epoch // DENSE_EPOCHS).bit_length()
+        if period < self.per_epoch:
+            return step - into + min((into // period + 1) * period, self.per_epoch)
+        epochs = 1 << (period // self.per_epoch).bit_length() - 1
+        return (epoch // epochs + 1) * epochs * self.per_epoch
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
         total = statistics.sum(axis=0, dtype=np.float64)

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from fastgan import checkpoint
+from fastgan import callbacks, checkpoint
 from fastgan.callbacks import NEVER, Every, Metrics, Show, read_metrics
 from fastgan.errors import UserError
 from fastgan.progress import make_progress
@@ -83,6 +83,24 @@ def test_metrics_are_means_over_a_period_that_ends_with_its_epoch(make_trainer, 
         means = [part.mean() for part in np.split(values, ends[:-1])]
         np.testing.assert_allclose([row[name] for row in rows], means, rtol=1e-5)
     assert all(row["steps_per_second"] > 0 for row in rows)
+
+
+def test_rows_of_metrics_get_rarer(make_trainer, tmp_path, monkeypatch):
+    """Where they end does not depend on how steps fall into calls."""
+    monkeypatch.setattr(callbacks, "DENSE_EPOCHS", 4)
+    trainers = [make_trainer(generator=[], discriminator=[], latent_dim=1) for _ in range(2)]
+    for chunk, trainer in zip((5, 64), trainers, strict=True):
+        trainer._chunk = chunk
+        calls = Every(chunk, lambda trainer: None)
+        trainer.train(6 * 66, [calls, Metrics(tmp_path / f"{chunk}.jsonl", 2)])
+    ends = [row["step"] for row in read_metrics(tmp_path / "5.jsonl")]
+    assert ends == [row["step"] for row in read_metrics(tmp_path / "64.jsonl")]
+    epochs = [
+        epoch for epoch in range(66) for _ in range(sum(6 * epoch < end <= 6 * epoch + 6 for end in ends))
+    ]
+    counts = np.bincount(epochs, minlength=66)
+    assert counts[:16].tolist() == [3] * 4 + [2] * 4 + [1] * 8
+    assert (np.flatnonzero(counts[16:]) + 16).tolist() == [*range(17, 32, 2), *range(35, 64, 4), 65]
 
 
 def test_a_resumed_run_has_the_same_rows(make_trainer, tmp_path):

@@ -12,10 +12,45 @@ import pytest
 from fastgan import GAN
 from fastgan.data import from_arrays
 
-from .commands import environment
+from .commands import TINY, environment
 from .small_gan import small
 
 MEBI = 1 << 20
+tells_memory = pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="the system does not tell what memory is used"
+)
+
+# Trains a run, with all that it writes, and says what memory of its own the process used along the way.
+LONG = """
+import sys
+from pathlib import Path
+from fastgan import recipe as recipes
+from fastgan.progress import Progress
+from fastgan.run import train_run
+
+class Memory(Progress):
+    def update(self, first_step, statistics):
+        status = open("/proc/self/status").read()
+        print(first_step, int(status.partition("RssAnon:")[2].split()[0]) << 10)
+
+train_run(recipes.load(sys.argv[1]), Path(sys.argv[2]), Memory())
+"""
+
+
+@tells_memory
+def test_long_runs_take_no_more_memory_than_short_ones(tmp_path):
+    often = "samples_every = 0\ncheckpoint_every = 2000"
+    text = TINY.replace(
+        '"numpy"\nepochs = 4\nsamples_every = 2\ncheckpoint_every = 1', f'"cpu"\nsteps = 300000\n{often}'
+    )
+    (tmp_path / "long.toml").write_text(text)
+    command = [sys.executable, "-c", LONG, str(tmp_path / "long.toml"), str(tmp_path / "run")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300, check=True)
+    steps, memory = np.array([line.split() for line in done.stdout.splitlines()], np.int64).T
+    assert 3_000 < len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) < 8_000
+    early = memory[steps < 50_000].max()
+    assert steps.max() > 290_000 and memory.max() < early + MEBI
+
 
 # Trains some steps on a .npy file, and says what memory of its own the process used beyond what it had when idle.
 TRAIN = """
@@ -39,9 +74,7 @@ print(tracemalloc.get_traced_memory()[1], own() - before)
 """
 
 
-@pytest.mark.skipif(
-    not os.path.exists("/proc/self/status"), reason="the system does not tell what memory is used"
-)
+@tells_memory
 def test_ten_million_rows_are_never_in_memory_at_once(tmp_path):
     rows = np.lib.format.open_memmap(
         tmp_path / "rows.npy", "w+", np.float32, (10**7, 8)
