@@ -14,7 +14,7 @@ pip := $(python) -m pip install --disable-pip-version-check --quiet
 installed = $(VENV)/.installed-$(1)
 
 .DELETE_ON_ERROR:
-.PHONY: help train test bench gpu-check lint format ruff-format ruff-check mypy clean
+.PHONY: help train test bench gpu-check lint format ruff-format ruff-check mypy pip-check clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ bench: $(call installed,bench) ## measure speed, also against other frameworks
 gpu-check: $(call installed,test) $(call installed,$(CUDA)) ## all that needs a GPU; for CUDA 13: make gpu-check CUDA=cuda13
 	$(python) bench/gpu_check.py $(ARGS)
 
-lint: ruff-format ruff-check mypy ## check format, lint and types, as the commit hooks and CI do
+lint: ruff-format ruff-check mypy pip-check ## check format, lint, types and versions, as the commit hooks and CI do
 
 format: $(call installed,dev) ## rewrite the sources in the project's format
 	$(python) -m ruff format
@@ -45,6 +45,9 @@ ruff-check: $(call installed,dev)
 
 mypy: $(call installed,dev)
 	$(python) -m mypy
+
+pip-check: $(call installed,dev)
+	$(python) -m pip check
 
 clean: ## remove the environment and everything built; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
