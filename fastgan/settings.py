@@ -14,6 +14,7 @@ from fastgan.outside import is_unicode
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
+LATENTS = ("normal", "uniform", "bits")
 NORMS = ("none", "batch", "layer")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
@@ -69,7 +70,12 @@ class Settings:
         "numbers in the vector that stands for a token at the discriminator's input; 0: its one-hot vector",
         least=0,
     )
-    latent: str = knob("model", "normal", "distribution of the latent vector", choices=("normal", "uniform"))
+    latent: str = knob(
+        "model",
+        "normal",
+        "distribution of latent numbers; uniform: in [0, 1), bits: -1 or 1",
+        choices=LATENTS,
+    )
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
     generator_activation: str = knob(
         "model", "relu", "of the generator's hidden layers", choices=HIDDEN_ACTIVATIONS
@@ -109,7 +115,7 @@ class Settings:
         "discriminator on half a batch of real, then half of fake; or one joint update on whole batches",
         choices=("separate", "joint"),
     )
-    batch_size: int = knob("training", 64, "rows of a batch", least=2)
+    batch_size: int = knob("training", 64, "rows of a batch", least=1)
     n_critic: int = knob("training", 1, "discriminator steps in a step", least=1)
     n_generator: int = knob("training", 1, "generator updates in a step", least=1)
     label_smoothing: float = knob(
@@ -245,6 +251,12 @@ class Settings:
                 f"packing is {self.packing}, which does not divide the discriminator's {half} rows of a kind; "
                 "give another batch_size"
             )
+        for name in ("generator_norm", "discriminator_norm"):
+            if half < 2 and getattr(self, name) == "batch":
+                raise UserError(
+                    f"{name} is 'batch' but the discriminator learns from {half} row of a kind, which has no spread; "
+                    "give a larger batch_size"
+                )
         if self.packing > 1 and self.n_classes:
             raise UserError(
                 f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "

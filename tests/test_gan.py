@@ -283,7 +283,12 @@ def test_labels_out_of_the_range_asked_for():
         (dict(generator_lr=-1e-3), "generator_lr is -0.001; it must be above 0.0"),
         (dict(batch_size=15), "batch_size is 15, which has no half; give an even number or update = 'joint'"),
         (dict(batch_size=200), "batch_size is 200 but X has 96 rows; give a smaller batch_size or more rows"),
-        (dict(batch_size=1), "batch_size is 1; it must be at least 2"),
+        (dict(batch_size=1), "batch_size is 1, which has no half; give an even number or update = 'joint'"),
+        (dict(batch_size=0), "batch_size is 0; it must be at least 1"),
+        (
+            dict(batch_size=2, discriminator_norm="batch"),
+            "discriminator_norm is 'batch' but the discriminator learns",
+        ),
         (dict(loss="wgan"), "loss is 'wgan'; it must be one of bce, minimax, mse, wasserstein, hinge"),
         (dict(generator=64), "generator is 64; it must be a list of whole numbers"),
         (dict(generator=[64, 0]), "generator holds 0; each must be at least 1"),

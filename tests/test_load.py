@@ -90,8 +90,9 @@ def test_ten_million_rows_are_never_in_memory_at_once(tmp_path):
 ROWS = np.random.default_rng(0).normal(size=(96, 3)).astype(np.float32)
 
 SHAPES = {
-    "the smallest batch": (ROWS, dict(batch_size=2)),
-    "the smallest joint batch, of an odd number": (ROWS, dict(batch_size=3, update="joint")),
+    "a batch of one row": (ROWS, dict(batch_size=1, update="joint")),
+    "a batch whose halves have one row": (ROWS, dict(batch_size=2)),
+    "a batch of an odd number": (ROWS, dict(batch_size=3, update="joint")),
     "all rows in a batch": (ROWS, dict(batch_size=96)),
     "all of two rows": (ROWS[:2], dict(batch_size=2)),
     "one column": (ROWS[:, :1], dict()),
