@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastgan.compiled import part
 from fastgan.forms import Batch
+from fastgan.latent import draw_latent
 from fastgan.networks import last_output
 from fastgan.passes import forward
 from fastgan.state import LABELS, LATENT, ROWS, STREAMS
@@ -13,11 +14,9 @@ from fastgan_kernels import (
     gather_labels,
     gather_rows,
     integers,
-    normal,
     one_hot_rows,
     shuffled_rows,
     slot_rows,
-    uniform,
 )
 
 
@@ -101,10 +100,7 @@ def kept_fakes(gan, half, rows, streams):
 def generate(gan, rows, streams):
     """Fake rows (rows, width) from fresh latent vectors, and the labels (rows,) or (0,) asked for."""
     latent, labels = gan.latent[:rows], gan.latent_labels[:rows]
-    if gan.uniform_latent:
-        uniform(latent, gan.key, gan.clock, streams + LATENT)
-    else:
-        normal(latent, gan.key, gan.clock, streams + LATENT)
+    draw_latent(latent, gan.draw, gan.key, gan.clock, streams + LATENT)
     if gan.n_classes > 0:
         integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
     g = gan.generator

@@ -19,7 +19,7 @@ from fastgan.networks import (
     share_out,
 )
 from fastgan.penalties import Penalty, lay_out
-from fastgan.settings import Settings
+from fastgan.settings import LATENTS, Settings
 from fastgan.state import STATISTICS, Gan, Noise, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
@@ -247,7 +247,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
-        uniform_latent=settings.latent == "uniform",
+        draw=LATENTS.index(settings.latent),
         replacement=settings.sampling == "replacement",
     )
 

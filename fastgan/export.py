@@ -85,7 +85,7 @@ def write_samples(
 def ways(generator: Generator, n: int, steps: int, seed: int, truncation: float | None) -> np.ndarray:
     """Latent vectors (n (steps + 1), latent_dim) on n ways, one after the other, between vectors drawn by `seed`.
 
-    Normal vectors are joined by arcs, uniform ones by straight lines, which stay among them.
+    Normal vectors are joined by arcs, others by straight lines.
     """
     ends = generator.latent_vectors(2 * n, seed, truncation)
     arcs = generator.settings.latent == "normal"

@@ -1,4 +1,4 @@
-"""Latent vectors: ways between them, and ones without rare numbers."""
+"""Latent vectors: drawn, ways between them, and ones without rare numbers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgan.compiled import part
 from fastgan.errors import UserError
-from fastgan.settings import is_integer
+from fastgan.settings import LATENTS, is_integer
+from fastgan_kernels import normal, signs, uniform
 
 SMALLEST_NORM = 1e-10
 SMALLEST_ANGLE = 1e-6
 """Below these, the way between two vectors is a straight line; so it is where they point to opposite sides."""
+
+NORMAL, UNIFORM, _ = range(len(LATENTS))
+
+
+@part
+def draw_latent(out: np.ndarray, kind: int, key: np.ndarray, step: np.ndarray, stream: int) -> None:
+    """Fill `out` (rows, latent_dim) float32 with latent numbers of a kind, a place in `LATENTS`."""
+    if kind == NORMAL:
+        normal(out, key, step, stream)
+    elif kind == UNIFORM:
+        uniform(out, key, step, stream)
+    else:
+        signs(out, key, step, stream)
 
 
 def interpolate(z1: ArrayLike, z2: ArrayLike, steps: int, *, spherical: bool = True) -> np.ndarray:
@@ -26,7 +41,7 @@ def interpolate(z1: ArrayLike, z2: ArrayLike, steps: int, *, spherical: bool = T
     ----------
     z1, z2 : (latent_dim,) numbers
     steps : at least 1
-    spherical : False goes straight, which suits uniform latent vectors
+    spherical : False goes straight, which suits latent numbers that are not normal
 
     Returns
     -------

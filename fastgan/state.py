@@ -80,6 +80,7 @@ class Gan(NamedTuple):
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
     n_generator : updates of the generator in a step
     paired : whether the loss is one of pairs of a real and a fake row; None if it is not
+    draw : how latent numbers are drawn, a place in `LATENTS`
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
@@ -115,5 +116,5 @@ class Gan(NamedTuple):
     n_generator: int
     joint: bool
     paired: bool | None
-    uniform_latent: bool
+    draw: int
     replacement: bool

@@ -40,7 +40,7 @@ def test_samples_are_in_the_datas_own_units(trained, make_data, kind):
 
 
 @KINDS
-@pytest.mark.parametrize("latent", ["normal", "uniform"])
+@pytest.mark.parametrize("latent", ["normal", "uniform", "bits"])
 def test_a_shorter_draw_is_the_beginning_of_a_longer_one(trained, monkeypatch, kind, latent):
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 8)
     generator = trained(kind, classes=3, latent=latent, generator=[130, 70])

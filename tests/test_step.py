@@ -176,6 +176,12 @@ def test_uniform_latents_lie_between_zero_and_one(make_trainer):
     assert 0 <= trainer.gan.latent.min() < 0.2 and 0.8 < trainer.gan.latent.max() < 1
 
 
+def test_bits_are_minus_one_or_one(make_trainer):
+    trainer = make_trainer(latent="bits")
+    generate(trainer.gan, 16, 0)
+    assert sorted(np.unique(trainer.gan.latent)) == [-1, 1]
+
+
 def test_bytes_and_tokens_reach_the_networks_in_their_units(make_trainer):
     for kind in ("bytes", "tokens", "numbers"):
         trainer = make_trainer(kind)

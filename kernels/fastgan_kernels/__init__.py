@@ -50,7 +50,7 @@ from .normalisation import (
 from .optimisers import adam, average, begin_update, clip, rmsprop, sgd, shrink, sum_of_squares
 from .penalty import activation_curvature, add, due, first_column, mix_rows, slope_penalty
 from .permutation import shuffled_rows
-from .philox import integers, key_of, normal, uniform
+from .philox import integers, key_of, normal, signs, uniform
 from .relativistic import relativistic_rows
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
 from .softmax import grouped_softmax, grouped_softmax_backward
@@ -124,6 +124,7 @@ __all__ = [
     "sgd",
     "shrink",
     "shuffled_rows",
+    "signs",
     "slope_penalty",
     "slot_rows",
     "softmax_cross_entropy",

@@ -180,6 +180,32 @@ def _normal_cpu(out, key, step, stream):
 
 
 @op
+def signs(out: np.ndarray, key: np.ndarray, step: np.ndarray, stream: int) -> None:
+    """Draw -1 or 1, as likely as each other: the sign that the upper bit of a word gives. Arguments as `uniform`."""
+    words = _tiles(out.size, key, step, stream).ravel()[: out.size].reshape(out.shape)
+    out[...] = np.where(words >> np.uint32(31), 1, -1)
+
+
+@njit(forceinline=True, **LOOPS)
+def _sign(word):
+    return np.float32(2 * np.int32(word >> np.uint64(31)) - 1)
+
+
+@njit(forceinline=True, **LOOPS)
+def sign_values(w0, w1, w2, w3, bound):
+    """Four elements of `signs` from one block of words."""
+    return _sign(w0), _sign(w1), _sign(w2), _sign(w3)
+
+
+_fill_signs = _loop(sign_values)
+
+
+@compiled(signs)
+def _signs_cpu(out, key, step, stream):
+    _fill_signs(out, 0, key, step, stream)
+
+
+@op
 def integers(out: np.ndarray, bound: int, key: np.ndarray, step: np.ndarray, stream: int) -> None:
     """Integers in [0, bound), the upper half of word * bound; bias below bound / 2^32.
 

@@ -63,6 +63,7 @@ CHANGES = {
     "critic steps": dict(n_critic=2),
     "shuffled": dict(sampling="shuffle"),
     "uniform latent": dict(latent="uniform"),
+    "bits": dict(latent="bits"),
     "sgd": dict(optimiser="sgd", momentum=0.5),
     "rmsprop": dict(optimiser="rmsprop"),
     "falling rate": dict(decay_start=0.02, decay_epochs=0.1),

@@ -87,6 +87,7 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.spectral_scale: Contract("out", *_UPDATE),
     fk.spectral_backward: Contract("dw sums", *_SUMS),
     fk.uniform: Contract("out", *_EXACT),
+    fk.signs: Contract("out", *_EXACT),
     fk.integers: Contract("out", *_EXACT),
     # radius and angle are of order one, 5.8 at most; the angle 2 pi u is rounded before NumPy's cos sees it
     fk.normal: Contract("out", 1e-6, 3e-6),

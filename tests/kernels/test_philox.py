@@ -8,7 +8,7 @@ from fastgan_kernels.philox import philox, philox_blocks
 from .helpers import compile_op, poisoned, run_both
 
 SIZES = [1, 2, 7, 16, 17, 47, 63, 64, 65, 130]
-DRAWS = {"uniform": fk.uniform, "normal": fk.normal, "integers": fk.integers}
+DRAWS = {"uniform": fk.uniform, "normal": fk.normal, "signs": fk.signs, "integers": fk.integers}
 EVERY_DRAW = pytest.mark.parametrize("name", DRAWS)
 F = 0xFFFFFFFF
 
@@ -73,7 +73,7 @@ def test_key_of_a_seed_is_its_two_words():
 
 @pytest.mark.parametrize("step", [0, 5, 2**32 + 5, 2**62])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("op", [fk.uniform, fk.normal])
+@pytest.mark.parametrize("op", [fk.uniform, fk.normal, fk.signs])
 def test_versions_agree(op, size, step):
     counted = {"key": fk.key_of(2**40 + 3), "step": np.array([step]), "stream": 2**32 - 1}
     after = run_both(op, out=poisoned(size), **counted)
@@ -88,7 +88,7 @@ def test_integer_versions_agree(size, bound):
     assert out.min() >= 0 and out.max() < bound
 
 
-@pytest.mark.parametrize("op", [fk.uniform, fk.normal])
+@pytest.mark.parametrize("op", [fk.uniform, fk.normal, fk.signs])
 def test_any_shape_is_filled_in_its_own_order(op):
     counted = {"key": fk.key_of(4), "step": np.array([1]), "stream": 0}
     flat = run_both(op, out=poisoned(35), **counted)["out"]
@@ -139,6 +139,13 @@ def test_normal_is_normal():
     pairs = out.reshape(-1, 2, 16).swapaxes(1, 2).reshape(-1, 2)  # words 0 and 1, or 2 and 3, of one block
     assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.015
     assert abs(np.corrcoef(np.square(pairs).T)[0, 1]) < 0.015
+
+
+def test_signs_are_as_likely_as_each_other():
+    out = draw("signs", 200_000)
+    np.testing.assert_array_equal(np.abs(out), 1)
+    assert abs(out.mean()) < 4 / np.sqrt(len(out))
+    assert abs(np.mean(out[:-1] * out[1:])) < 4 / np.sqrt(len(out))
 
 
 def test_integers_cover_their_range_evenly():

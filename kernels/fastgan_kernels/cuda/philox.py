@@ -35,7 +35,8 @@ def _draw(values: Callable[..., Any]) -> Any:
     return draw
 
 
-uniform, normal, integers = map(_draw, (philox.uniform_values, philox.normal_values, philox.integer_values))
+uniform, normal = _draw(philox.uniform_values), _draw(philox.normal_values)
+signs, integers = _draw(philox.sign_values), _draw(philox.integer_values)
 """The raw kernels ``(out, bound, key, step, stream)``, of flat arrays; only `integers` reads the bound."""
 
 
@@ -53,6 +54,11 @@ def _uniform(out, key, step, stream):
 @launched(philox.normal)
 def _normal(out, key, step, stream):
     _launch(normal, out, 0, key, step, stream)
+
+
+@launched(philox.signs)
+def _signs(out, key, step, stream):
+    _launch(signs, out, 0, key, step, stream)
 
 
 @launched(philox.integers)
