@@ -165,14 +165,16 @@ class Generator:
             return forward(self.net, latent, classes)
 
     def _data_rows(self, latent: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """`network_rows` in the data's own units; `UserError` if they are not finite."""
-        rows = self.network_rows(latent, classes)
-        if not np.isfinite(rows).all():
+        """`network_rows` in the data's own units; `UserError` if either are not finite."""
+        outputs = self.network_rows(latent, classes)
+        with np.errstate(over="ignore", invalid="ignore"):  # scales, too
+            rows = self.spec.to_data_units(outputs)
+        if not (np.isfinite(outputs).all() and np.isfinite(rows).all()):
             raise UserError(
                 "the generator gives NaN or infinity: its training diverged, or its file was changed; "
                 "train again, with lower learning rates"
             )
-        return self.spec.to_data_units(rows)
+        return rows
 
     def labels_of(self, n: int, seed: int) -> np.ndarray:
         """Return the classes (n,) int64 that ``sample(n, seed=seed)`` draws; (0,) for a generator without."""

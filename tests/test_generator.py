@@ -177,6 +177,13 @@ def test_parameters_too_large_to_draw_with(trained, kind):
             draw()
 
 
+def test_a_scale_that_leads_beyond_float32(trained):
+    generator = trained()
+    generator.spec.scale[:] = 1e-45
+    with pytest.raises(UserError, match=r"^the generator gives NaN or infinity"):
+        generator.sample(3, seed=0)
+
+
 def test_parameters_that_do_not_fit(make_trainer):
     trainer = make_trainer()
     with pytest.raises(UserError, match=r"^the generator has 3 parameters but its settings make \d+"):

@@ -91,6 +91,7 @@ def read_generator(path: str) -> None:
     generator = load(path)
     samples = generator.sample(3, seed=1)
     assert samples.dtype == generator.spec.dtype and samples.shape == (3, generator.spec.width)
+    assert np.isfinite(samples).all()
 
 
 def read_checkpoint(path: str) -> None:
