@@ -89,7 +89,8 @@ class Generator:
         Raises
         ------
         UserError
-            If n or seed is negative, labels do not fit, or truncation is not above 0.
+            If n or seed is negative, labels do not fit, truncation is not above 0, or what the generator gives is not
+            finite.
         """
         return self.sample_classes(n, self._to_classes(labels), seed, truncation)
 
@@ -109,7 +110,7 @@ class Generator:
             labels = wanted[part]
             if self.n_classes and not len(wanted):
                 labels = self._draw_labels(len(latent), key_of(int(seed)), step)
-            rows[part] = self.spec.to_data_units(self.network_rows(latent, labels))
+            rows[part] = self._data_rows(latent, labels)
         return rows
 
     def generate(self, z: ArrayLike, labels: Labels | None = None) -> np.ndarray:
@@ -127,7 +128,7 @@ class Generator:
         Raises
         ------
         UserError
-            If z or labels do not fit.
+            If z or labels do not fit, or what the generator gives is not finite.
         """
         latent = checked_vectors(z, "z")
         if latent.ndim != 2 or latent.shape[1] != self.settings.latent_dim:
@@ -144,7 +145,7 @@ class Generator:
             classes = self.labels_of(n, self.settings.seed)
         rows = self._empty(n, self.spec.width, self.spec.dtype)
         for _, part in _blocks(n):
-            rows[part] = self.spec.to_data_units(self.network_rows(latent[part], classes[part]))
+            rows[part] = self._data_rows(latent[part], classes[part])
         return rows
 
     def latent_vectors(self, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
@@ -160,7 +161,20 @@ class Generator:
 
         n is at most `ROWS_AT_ONCE`; the result (n, network_width) is in network units, a view until the next call.
         """
-        return forward(self.net, latent, classes)
+        with np.errstate(over="ignore", invalid="ignore"):  # parameters may be of any size
+            return forward(self.net, latent, classes)
+
+    def _data_rows(self, latent: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """`network_rows` in the data's own units; `UserError` if either are not finite."""
+        outputs = self.network_rows(latent, classes)
+        with np.errstate(over="ignore", invalid="ignore"):  # scales, too
+            rows = self.spec.to_data_units(outputs)
+        if not (np.isfinite(outputs).all() and np.isfinite(rows).all()):
+            raise UserError(
+                "the generator gives NaN or infinity: its training diverged, or its file was changed; "
+                "train again, with lower learning rates"
+            )
+        return rows
 
     def labels_of(self, n: int, seed: int) -> np.ndarray:
         """Return the classes (n,) int64 that ``sample(n, seed=seed)`` draws; (0,) for a generator without."""

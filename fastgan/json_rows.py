@@ -14,6 +14,10 @@ Row = dict[str, Any]
 """Figures by name; ``step`` is the training step that they belong to, and ``state`` a text."""
 
 
+LARGEST = 2**53
+"""Of whole numbers: float64 holds all up to it."""
+
+
 def figure(value: float) -> float:
     """Return `value` to six digits: more say nothing, and differ between machines."""
     return float(f"{value:.6g}")
@@ -36,7 +40,10 @@ def read_rows(path: Path, wanted: Iterable[str]) -> list[Row]:
 
 
 def _is_figure(name: str, value: Any) -> bool:
-    return isinstance(value, int if name == "step" else str if name == "state" else int | float)
+    if name == "state":
+        return isinstance(value, str)
+    whole = isinstance(value, int) and abs(value) <= LARGEST
+    return whole or (name != "step" and isinstance(value, float))
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -119,10 +119,18 @@ def test_a_resumed_run_has_the_same_rows(make_trainer, tmp_path):
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-@pytest.mark.parametrize("damage", ['{"st', "{}", "[1]", '{"step": 3}'])
+ROW = {"step": 1, **dict.fromkeys(STATISTICS, 0.5)}
+NO_FIGURES = [
+    (name, value) for name in ("step", STATISTICS[0]) for value in (10**400, -(2**63) - 1, "1", None)
+]
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"st', "{}", "[1]", '{"step": 3}', *(json.dumps(ROW | dict([each])) for each in NO_FIGURES)]
+)
 def test_reading_metrics_that_are_not_there_or_damaged(tmp_path, damage):
     assert read_metrics(tmp_path / "none") == []
-    rows = [{"step": step, **dict.fromkeys(STATISTICS, 0.5)} for step in (1, 2)]
+    rows = [ROW, ROW | {"step": 2}]
     path = tmp_path / "m.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + damage + "\n" + json.dumps(rows[0]))
     assert read_metrics(path) == rows

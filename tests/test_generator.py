@@ -167,6 +167,23 @@ def test_a_copy_is_left_alone_by_further_training(make_trainer):
     assert not np.array_equal(trainer.generator.sample(5, seed=0), before)
 
 
+@KINDS
+def test_parameters_too_large_to_draw_with(trained, kind):
+    generator = trained(kind)
+    params = generator.net.params
+    params[:] = np.random.default_rng(0).uniform(-3e38, 3e38, params.size)
+    for draw in (lambda: generator.sample(99, seed=0), lambda: generator.generate(np.full((2, 4), 1e9))):
+        with pytest.raises(UserError, match=r"^the generator gives NaN or infinity: its training diverged"):
+            draw()
+
+
+def test_a_scale_that_leads_beyond_float32(trained):
+    generator = trained()
+    generator.spec.scale[:] = 1e-45
+    with pytest.raises(UserError, match=r"^the generator gives NaN or infinity"):
+        generator.sample(3, seed=0)
+
+
 def test_parameters_that_do_not_fit(make_trainer):
     trainer = make_trainer()
     with pytest.raises(UserError, match=r"^the generator has 3 parameters but its settings make \d+"):

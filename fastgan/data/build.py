@@ -18,6 +18,9 @@ from fastgan.errors import UserError, nearest
 LEAST_SPREAD = 1e-4
 """Of a column's distance from zero: with less, float32 leaves fewer than some 1,600 different values."""
 
+WIDEST = 1 << 20
+"""Values in a row. Some ten numbers are made of each column, which would be far more than few rows of a packed file."""
+
 READ_BELOW = 64 << 20
 """Bytes. Memory maps under this are read and converted, so that the compiled step meets few dtypes."""
 
@@ -162,6 +165,8 @@ def flatten(array: np.ndarray, image_shape: tuple[int, ...], name: str) -> tuple
     if array.ndim > 2:
         image_shape = shape[1:3] if shape[3:] == (1,) else shape[1:]
     rows = array.reshape(len(array), -1)
+    wide = f"{name}: rows of {rows.shape[1]:,} values, more than {WIDEST:,}"
+    require(rows.shape[1] <= WIDEST, f"{wide}; give fewer columns, or smaller pictures")
     size = " x ".join(map(str, image_shape))
     fits = not image_shape or math.prod(image_shape) == rows.shape[1]
     require(fits, f"{name}: rows of {rows.shape[1]} values, expected {size} for image_shape")

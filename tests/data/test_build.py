@@ -134,6 +134,7 @@ def test_infinity_in_float16():
         (TABLE[:1], "one row"),
         (TABLE[:0], "no values"),
         (TABLE[:, :0], "no values"),
+        (np.zeros((2, 2**20 + 1), np.uint8), "rows of 1,048,577 values, more than 1,048,576"),
         (TABLE.astype(complex), "complex128"),
         (TABLE.astype(object), "object"),
         (TABLE.astype(str), "dtype <U"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..commands import environment
+from .reader import check
 
 SECONDS = 60
 """Without an answer, a reader hangs."""
@@ -46,13 +47,9 @@ class Reader:
             self.close()
             raise AssertionError(f"the reader {'ended with ' + str(code) if ready else 'hangs'}")
         answer = json.loads(line)
-        outcome, says = answer["outcome"], answer["says"]
-        assert outcome in ("read", "refused"), says
-        assert outcome == "read" or (says and says.isprintable() and len(says) < 2000), repr(says)
-        assert answer["grew"] <= answer["allowed"], f"{answer['grew'] >> 20} MiB; {outcome} {says}"
-        assert answer["watched"] == []
+        check(answer)
         assert not list(self.folder.iterdir())
-        return outcome, says
+        return answer["outcome"], answer["says"]
 
     def refuses(self, kind: str, path: Path | str) -> str:
         """The line in which a file is refused."""

@@ -153,6 +153,16 @@ def signed(header: dict[str, Any], body: bytes) -> dict[str, Any]:
         return texts
 
 
+def with_checksum(content: bytes) -> bytes:
+    """A safetensors file with the right checksum in the place of its own; any other as it is."""
+    try:
+        header, body = parts_of(content)
+        stated, right = (texts["checksum"] for texts in (header["__metadata__"], signed(header, body)))
+        return content.replace(stated.encode(), right.encode()) if len(stated) == len(right) else content
+    except Exception:  # whatever this file's reader is to survive
+        return content
+
+
 def parts_of(content: bytes) -> tuple[dict[str, Any], bytes]:
     """Header and body of a safetensors file."""
     start = 8 + int.from_bytes(content[:8], "little")

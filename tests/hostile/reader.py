@@ -91,6 +91,7 @@ def read_generator(path: str) -> None:
     generator = load(path)
     samples = generator.sample(3, seed=1)
     assert samples.dtype == generator.spec.dtype and samples.shape == (3, generator.spec.width)
+    assert np.isfinite(samples).all()
 
 
 def read_checkpoint(path: str) -> None:
@@ -117,7 +118,7 @@ def read_recipe(path: str) -> None:
 
 def read_lines(path: str) -> None:
     for row in read_rows(Path(path), {"step", "loss"}):
-        assert row["step"] <= 2**70
+        assert abs(row["step"]) <= 2**53 and isinstance(float(row["loss"]), float)
 
 
 READERS: dict[str, Callable[[str], None]] = {
@@ -188,18 +189,35 @@ def is_hidden(error: UserError, kind: str) -> bool:
     return ours and isinstance(cause, MISTAKES)
 
 
-def main() -> None:
-    """Answer until there is no more to read."""
+def check(answer: dict[str, Any]) -> None:
+    """Hold an answer of `judge` to the rules."""
+    outcome, says = answer["outcome"], answer["says"]
+    assert outcome in ("read", "refused"), says
+    assert outcome == "read" or (says and says.isprintable() and len(says) < 2000), repr(says)
+    assert answer["grew"] <= answer["allowed"], f"{answer['grew'] >> 20} MiB; {outcome} {says}"
+    assert answer["watched"] == []
+
+
+def prepare() -> None:
+    """Import all that is imported where it is first needed, and watch from now on."""
     with suppress(ImportError):
         import PIL.Image
 
         PIL.Image.init()
+    with suppress(ImportError):
+        import pyarrow.parquet  # noqa: F401
+    import safetensors.numpy  # noqa: F401
     import scipy.special  # noqa: F401
 
-    trainer().train(1)  # all that is imported where it is first needed
+    trainer().train(1)
+    sys.addaudithook(watch)
+
+
+def main() -> None:
+    """Answer until there is no more to read."""
+    prepare()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.addaudithook(watch)
     for line in sys.stdin:
         answers.write(json.dumps(judge(*json.loads(line))) + "\n")
         answers.flush()

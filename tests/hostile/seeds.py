@@ -1,13 +1,17 @@
-"""Whole files of every format, in several dialects each: what fuzzers damage."""
+"""Whole files of every format, in several dialects each, which fuzzers damage; and what they once made of them."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from . import files
+
+CORPUS = Path(__file__).with_name("corpus")
+"""Of each format a folder: inputs that once reached code no other had, or broke its reader."""
 
 COLOURS = files.RANDOM.integers(0, 256, (4, 5, 3), np.uint8)
 
@@ -61,6 +65,7 @@ def _pictures(kind: str) -> Callable[[], list[bytes]]:
 
 
 PICTURES = ("png", "bmp", "gif", "jpeg", "tiff", "webp", "ppm")
+LINES = b'{"step": 1, "loss": 0.5}\n{"step": 2, "loss": null}\n{"step": 3, "loss": -2e-9, "fid": 4}\n'
 TOML = b"[training]\nloss = 'mse'\n[model]\ngenerator = [\n8, # wide\n]"
 
 FORMATS: dict[str, tuple[str, str, Callable[[], list[bytes]]]] = {
@@ -71,6 +76,7 @@ FORMATS: dict[str, tuple[str, str, Callable[[], list[bytes]]]] = {
     "csv": ("data", "x.csv", _csv),
     "parquet": ("data", "x.parquet", _parquet),
     "toml": ("recipe", "x.toml", lambda: [files.recipe(), TOML]),
+    "lines": ("lines", "history.jsonl", lambda: [LINES]),
     "generator": ("generator", "g.safetensors", lambda: [files.checkpoint("generator")]),
     "checkpoint": ("checkpoint", "c.safetensors", lambda: [files.checkpoint()]),
     **{kind: ("data", f"p.{kind}", _pictures(kind.upper())) for kind in PICTURES},
@@ -82,3 +88,19 @@ FORMATS: dict[str, tuple[str, str, Callable[[], list[bytes]]]] = {
 def seeds(name: str) -> list[bytes]:
     """Whole files of a format."""
     return FORMATS[name][2]()
+
+
+def kept(name: str) -> list[Path]:
+    """The corpus of a format."""
+    return sorted((CORPUS / name).glob("*"))
+
+
+def folder_or_file(name: str, base: Path, whole: bytes, content: bytes) -> Path:
+    """Where a damaged file of a format lies, to be read: beside a whole one, if it is a picture."""
+    path = base / "damaged" / name / FORMATS[name][1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    if name not in PICTURES:
+        return path
+    path.with_stem("whole").write_bytes(whole)
+    return path.parent

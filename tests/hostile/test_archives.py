@@ -62,6 +62,18 @@ def test_what_packs_well_is_read(reader, tmp_path):
     assert reader.ask("data", tmp_path / "x.idx.gz")[0] == "read"
 
 
+@pytest.mark.parametrize("width", [2**20, 2**20 + 1, 2**23])
+def test_few_rows_that_are_very_wide(reader, tmp_path, width):
+    """What is made of every column is bounded, too."""
+    rows = np.zeros((3, width), np.uint8)
+    (tmp_path / "x.npz").write_bytes(files.npz(x=files.npy(rows)))
+    (tmp_path / "x.idx.gz").write_bytes(files.gz(files.idx(rows)))
+    for name in ("x.npz", "x.idx.gz"):
+        outcome, says = reader.ask("data", tmp_path / name)
+        assert outcome == "read" or f"rows of {width:,} values" in says
+        assert (outcome == "read") == (width == 2**20)
+
+
 NAMES = [
     *[
         "../x.npy",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ..commands import environment
 from ..examples import usually
 from . import files
-from .seeds import FORMATS, PICTURES, seeds
+from .seeds import FORMATS, folder_or_file, kept, seeds
 
 SIZES = [0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1]
 WORDS = [
@@ -64,17 +64,6 @@ def edited(whole: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
         elif place < len(content):
             content[place] ^= piece[0] or 1
     return bytes(content)
-
-
-def folder_or_file(name: str, base: Path, whole: bytes, content: bytes) -> Path:
-    """Where a damaged file of a format lies: beside a whole one, if it is a picture."""
-    path = base / "mutations" / name / FORMATS[name][1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    if name not in PICTURES:
-        return path
-    path.with_stem("whole").write_bytes(whole)
-    return path.parent
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -136,13 +125,22 @@ def test_any_bytes(reader, tmp_path_factory, name, content):
     )
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_corpus(reader, tmp_path, name):
+    """What once reached new lines of code, or broke a reader; with its own checksum, and with the right one."""
+    for path in kept(name):
+        content = path.read_bytes()
+        for each in dict.fromkeys([content, files.with_checksum(content)]):
+            reader.ask(FORMATS[name][0], folder_or_file(name, tmp_path, each, each))
+
+
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
 def test_bytes_that_lead_to_new_lines_of_code(tmp_path):
     """Atheris sees which lines of the readers an input reaches, and changes those that reach new ones."""
-    given = ["-runs=3000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    given = ["-runs=4000", "-max_total_time=15", "-seed=1", f"-artifact_prefix={tmp_path}/"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.hostile.with_atheris", "all", *given],
-        env=environment(),
+        env=environment() | {"TMPDIR": str(tmp_path)},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
