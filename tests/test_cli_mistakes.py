@@ -117,7 +117,7 @@ SETTINGS = [
     (["--steps", "nan"], "steps is nan; it must be a whole number"),
     (["--epochs", "1", "--steps", "1"], "--epochs and --steps were given; give one of them"),
     (["--batch-size", "63"], "batch_size is 63, which has no half"),
-    (["--batch-size", "0"], "batch_size is 0; it must be at least 2"),
+    (["--batch-size", "0"], "batch_size is 0; it must be at least 1"),
     (["--batch-size", "1000"], "batch_size is 1000 but ring has 640 rows"),
     (["--seed", "-1"], "seed is -1; it must be at least 0"),
     (["--seed", str(2**64)], "seed is 18446744073709551616; it must be at most"),
