@@ -205,3 +205,13 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, 
         names.append(str(folder))
     first = "runs/ring-20260101-000000"
     assert names == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_a_checkpoint_alone_is_a_run(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_run(tiny(), folder, Progress())
+    for path in folder.iterdir():
+        if path.name not in ("checkpoint-before.safetensors", "samples"):
+            path.unlink()
+    with pytest.raises(UserError, match="already holds a run"):
+        train_run(tiny(), folder, Progress())
