@@ -7,7 +7,8 @@ import errno
 import os
 from pathlib import Path
 
-from fastgan.errors import UserError
+from fastgan.errors import UserError, shown
+from fastgan.outside import check_regular
 
 
 def write_atomically(path: str | Path, *content: bytes | memoryview, before: Path | None = None) -> None:
@@ -21,11 +22,13 @@ def write_atomically(path: str | Path, *content: bytes | memoryview, before: Pat
     Raises
     ------
     UserError
-        If the folder is missing or cannot be written, or the disk is full.
+        If the folder is missing or cannot be written, or the disk is full; if a device or pipe has that name, whose
+        place the file would take.
     """
+    if not (isinstance(path, str | os.PathLike) and Path(path).name and "\0" not in str(path)):
+        raise UserError(f"{shown(path)} is no name for a file; give one")
     path = Path(path)
-    if not path.name:
-        raise UserError(f"{str(path)!r} is no name for a file; give one")
+    check_regular(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.unlink(missing_ok=True)  # it may be a link to another place

@@ -1,5 +1,6 @@
 """Files that are whole or not there: interrupted by the system, by a full disk, by a kill."""
 
+import os
 import subprocess
 import sys
 
@@ -37,7 +38,7 @@ def test_a_place_that_cannot_be_written(tmp_path, place):
     assert (tmp_path / "a file").read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("path", ["", ".", "/"])
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0b", None, b"a", 3])
 def test_no_name_at_all(path):
     with pytest.raises(UserError, match=r"is no name for a file; give one$"):
         write_atomically(path, b"new")
@@ -80,3 +81,15 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path, call):
     assert path.read_bytes() == b"old"
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_pipe_or_device_keeps_its_place(tmp_path):
+    """Root could put a file where ``/dev/null`` was."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(
+            UserError, match="neither a file nor a folder, but a pipe or a device; give a file"
+        ):
+            write_atomically(tmp_path / name, b"content")
+    assert (tmp_path / "pipe").is_fifo() and sorted(os.listdir(tmp_path)) == ["link", "pipe"]
