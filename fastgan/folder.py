@@ -77,8 +77,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(f"{folder} is being trained in by another process; give another --out") from None
+        except OSError:  # a file system without locks, as some over a network are
+            pass
         yield
     finally:
         os.close(handle)

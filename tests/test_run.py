@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -144,6 +147,17 @@ def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
     assert second.returncode == 2
     assert second.stderr.endswith("is being trained in by another process; give another --out\n")
     assert process("train", "--resume", tmp_path / "run", "--epochs", 5).returncode == 0
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_can_be_trained_on(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert train_run(tiny("run.steps=1"), tmp_path / "run", Progress()).step == 1
 
 
 def test_a_picture_that_cannot_be_drawn_costs_no_training(
