@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
 MISTAKE, DIVERGED = 2, 3
@@ -12,6 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     0, 2 for a mistake, 3 for a training that diverged, 130 or 143 when stopped by a signal.
     """
+    _open_streams()
     try:
         from fastgan.cli import run
 
@@ -34,11 +37,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fail(message: str, code: int = MISTAKE) -> int:
-    """Print a mistake on one line; returns the exit code."""
+    """Print a mistake on one line, where that can be read; returns the exit code."""
     from fastgan.errors import one_line
 
-    print(f"fastgan: error: {one_line(message)}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"fastgan: error: {one_line(message)}", file=sys.stderr)
     return code
+
+
+def _open_streams() -> None:
+    """Open those that were closed, so that no file of a run gets the number of one, and what is printed into it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
 
 
 if __name__ == "__main__":

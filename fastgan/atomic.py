@@ -7,7 +7,7 @@ import errno
 import os
 from pathlib import Path
 
-from fastgan.errors import UserError
+from fastgan.errors import UserError, shown
 
 
 def write_atomically(path: str | Path, *content: bytes | memoryview, before: Path | None = None) -> None:
@@ -21,13 +21,16 @@ def write_atomically(path: str | Path, *content: bytes | memoryview, before: Pat
     Raises
     ------
     UserError
-        If the folder is missing or cannot be written, or the disk is full.
+        If the folder is missing or cannot be written, or the disk is full; if a device has that name, whose place the
+        file would take.
     """
+    if not (isinstance(path, str | os.PathLike) and Path(path).name and "\0" not in str(path)):
+        raise UserError(f"{shown(path)} is no name for a file; give one")
     path = Path(path)
-    if not path.name:
-        raise UserError(f"{str(path)!r} is no name for a file; give one")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if not path.is_symlink() and (path.is_char_device() or path.is_block_device()):
+            raise UserError(f"{path} is a device, whose place the file would take; give another name")
         unfinished.unlink(missing_ok=True)  # it may be a link to another place
         with open(unfinished, "xb") as file:
             file.writelines(content)

@@ -34,6 +34,17 @@ class Backend:
         self.description = description
         self.function = function
         self.threads = threads
+        self._in_use = threading.RLock()
+
+    @contextlib.contextmanager
+    def only_here(self) -> Iterator[None]:
+        """A context that one thread at a time may be in; `UserError` for another, whose steps would wait for ever."""
+        if not self._in_use.acquire(blocking=False):
+            raise UserError("this GAN is being trained by another thread; give each thread a GAN of its own")
+        try:
+            yield
+        finally:
+            self._in_use.release()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy of a GAN has a backend of its own, threads included."""

@@ -86,7 +86,12 @@ def first_cause(trainer: Trainer, limit: float) -> str:
 
 
 def place_of(address: int, gan: Gan) -> str:
-    """Which quantity of which layer of which player lies there; a loss is the discriminator's last layer's."""
+    """Which quantity of which layer of which player lies there; a loss is the discriminator's last layer's.
+
+    Rows of the data are no player's: a memory map may change while it is learnt from.
+    """
+    if 0 <= address - gan.real.ctypes.data < gan.real.nbytes:
+        return "the rows of the data"
     for player in ("discriminator", "generator"):
         net: Network = getattr(gan, player)
         for name, array in arrays_of(net):

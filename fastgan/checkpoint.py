@@ -187,6 +187,10 @@ def _write(
 ) -> None:
     from safetensors.numpy import save
 
+    if not np.isfinite(tensors["generator.params"]).all():
+        raise UserError(
+            f"{path} was not written, for the generator's weights hold NaN or infinity; train anew"
+        )
     metadata = {
         "format": "fastgan",
         "format_version": str(FORMAT_VERSION),
@@ -231,6 +235,7 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
         raise UserError(f"path is {path!r}; it must be the path of a file that fastgan wrote")
     check_regular(path)
     try:
+        open(path, "rb").close()  # safetensors says of a file that may not be read that there is none
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -122,7 +123,10 @@ def train(
             err=True,
         )
     if outcome.signal:
-        typer.echo(f"stopped at step {outcome.step:,}; go on with: fastgan train --resume {folder}", err=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            typer.echo(
+                f"stopped at step {outcome.step:,}; go on with: fastgan train --resume {folder}", err=True
+            )
         return 128 + outcome.signal
     if not quiet:
         typer.echo(f"{outcome.step:,} steps, {outcome.seconds:.1f} s; pictures in {folder / 'samples'}")

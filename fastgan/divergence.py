@@ -82,7 +82,12 @@ class Watch:
         if not before:
             return found
         _put_back(trainer, before)
-        _make(trainer, first - trainer.step)
+        well = first - trainer.step
+        if trainer.divergence(
+            _make(trainer, well)
+        ):  # not any more: the data are others, in a file that was changed
+            _put_back(trainer, before)
+            ahead = well
         while ahead > 1:  # the step in question is one of so many
             before, half = _copied(trainer), ahead // 2
             if trainer.divergence(_make(trainer, half)):

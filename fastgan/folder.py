@@ -47,7 +47,7 @@ def check_new(folder: Path) -> None:
     """Raise `UserError` if `folder` holds a run already or is no place for one."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder to --out")
-    if any((folder / name).exists() for name in (RECIPE, CHECKPOINT, METRICS)):
+    if any((folder / name).exists() for name in (RECIPE, CHECKPOINT, BEFORE, METRICS)):
         raise UserError(f"{folder} already holds a run; give another --out, or --resume {folder} to train on")
 
 
@@ -58,9 +58,11 @@ def make_folder(folder: Path) -> None:
     try:
         (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}; give another --out") from None
+        raise UserError(
+            f"{error.filename or folder} cannot be made: {error.strerror}; give another folder"
+        ) from None
     if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder} cannot be written to; give another --out")
+        raise UserError(f"{folder} cannot be written to; give another folder, or mend who may write there")
 
 
 @contextlib.contextmanager
@@ -75,8 +77,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(f"{folder} is being trained in by another process; give another --out") from None
+        except OSError:  # a file system without locks, as some over a network are
+            pass
         yield
     finally:
         os.close(handle)

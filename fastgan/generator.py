@@ -16,7 +16,7 @@ from fastgan.errors import UserError
 from fastgan.forms import running_moments, with_running
 from fastgan.latent import check_threshold, checked_vectors, draw_latent, truncate
 from fastgan.passes import forward
-from fastgan.settings import LATENTS, Settings
+from fastgan.settings import LATENTS, Settings, is_integer
 from fastgan.state import STREAMS
 from fastgan_kernels import integers, key_of
 
@@ -201,7 +201,7 @@ class Generator:
             raise UserError(f"n is {n}, too many to hold in memory; draw fewer at a time") from None
 
     def _check_draw(self, n: int, seed: int | None, truncation: float | None) -> None:
-        if not isinstance(n, int | np.integer) or n < 0:
+        if not is_integer(n) or n < 0:
             raise UserError(f"n is {n!r}; give the number of samples to draw, 0 or more")
         if seed is not None and not (isinstance(seed, int | np.integer) and 0 <= seed < 2**64):
             raise UserError(f"seed is {seed!r}; it must be a whole number of at least 0 and below 2**64")

@@ -55,6 +55,37 @@ class Progress:
         self.finish()
 
 
+class WhileHeard(Progress):
+    """Shows with another display until that fails, where its reader or its disk has gone.
+
+    Then ``lost()`` is called, once, and `error` says why: a training ends with all that it has trained.
+    """
+
+    def __init__(self, shown: Progress, lost: Callable[[], None]) -> None:
+        self.shown, self.lost = shown, lost
+        self.error: OSError | None = None
+
+    def start(self, total_steps: int, steps_per_epoch: int, first_step: int = 0) -> None:
+        self._show(self.shown.start, total_steps, steps_per_epoch, first_step)
+
+    def update(self, first_step: int, statistics: np.ndarray) -> None:
+        self._show(self.shown.update, first_step, statistics)
+
+    def note(self, text: str) -> None:
+        self._show(self.shown.note, text)
+
+    def finish(self) -> None:
+        self._show(self.shown.finish)
+
+    def _show(self, show: Callable[..., None], *arguments: object) -> None:
+        if self.error is None:
+            try:
+                show(*arguments)
+            except OSError as error:
+                self.error = error
+                self.lost()
+
+
 class KerasLog(Progress):
     """One line for every step: its number from 1, then loss and class loss of D on real, D on fake, and G."""
 

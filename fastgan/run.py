@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,15 +33,18 @@ from fastgan.folder import (
     newest_checkpoint,
 )
 from fastgan.monitor import Monitor
+from fastgan.progress import Progress, WhileHeard
 from fastgan.quality import check_metric
 from fastgan.recipe import Recipe
 
 if TYPE_CHECKING:
-    from fastgan.progress import Progress
     from fastgan.trainer import Trainer
 
 ROLLBACKS = 3
 """Times that a training which diverges goes back to a checkpoint."""
+
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that stop a training: Ctrl-C, a polite kill, a terminal that is gone."""
 
 ROWS_PER_EPOCH = 20
 """Rows of ``metrics.jsonl`` for one epoch, where it has as many steps."""
@@ -104,7 +108,8 @@ def train_run(
     """Train a recipe in `folder`, from its checkpoint if `resume`.
 
     Nothing is written before the recipe, the data and the backend were found good; ``say(trainer, folder)`` is
-    called then. SIGINT and SIGTERM stop the training after the step under way and save a checkpoint.
+    called then. `STOPS` end the training after the step under way and save a checkpoint, and so does a display that
+    fails.
 
     Raises
     ------
@@ -141,10 +146,13 @@ def train_run(
         writer.begin(trainer)
         if say:
             say(trainer, folder)
-        with progress, _stopping(trainer) as received:
+        heard = WhileHeard(progress, lambda: setattr(trainer, "stopped", True))
+        with heard, _stopping(trainer) as received:
             trainer.compile()
             started = time.perf_counter()
-            _train(trainer, writer, last, progress, received)
+            _train(trainer, writer, last, heard, received)
+    if heard.error and not received:
+        raise heard.error
     seconds = time.perf_counter() - started
     return Outcome(folder, trainer.step, seconds, received[0] if received else 0, trainer.rate_factor)
 
@@ -258,10 +266,13 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
     """Let SIGINT and SIGTERM stop the trainer between two calls; yields the signals received.
 
     A second signal ends the process at once, and so does the first one while nothing has been trained that could be
-    lost: the first step may wait for the compiler.
+    lost: the first step may wait for the compiler. What was ignored stays so, as `nohup` wants it; signals are the
+    main thread's.
     """
     received: list[int] = []
     first = trainer.step
+    mine = threading.current_thread() is threading.main_thread()
+    heeded = [each for each in STOPS if mine and signal.getsignal(each) != signal.SIG_IGN]
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)
@@ -269,7 +280,7 @@ def _stopping(trainer: Trainer) -> Iterator[list[int]]:
         if len(received) > 1 or trainer.step == first:
             raise SystemExit(128 + number)
 
-    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield received
     finally:

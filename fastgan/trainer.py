@@ -16,11 +16,11 @@ from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
 from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.divergence import Watch, divergence, in_words
-from fastgan.errors import Diverged, UserError
+from fastgan.errors import Diverged, UserError, shown
 from fastgan.forms import running_moments
 from fastgan.generator import Generator
 from fastgan.own_loop import check_part, check_schedules
-from fastgan.settings import Settings
+from fastgan.settings import Settings, is_integer
 from fastgan.state import STATISTICS, Gan
 from fastgan.step import (
     TRAIN,
@@ -143,15 +143,20 @@ class Trainer:
         Diverged
             If the training comes to NaN or infinity, or a loss runs away, seen within `CHUNK_SECONDS` or one step.
             The trainer is left as it was before that step, where it is known.
+        UserError
+            If another thread trains it, or a callback asks for a step that never comes.
         """
-        last = self.step + steps
+        with self.backend.only_here():
+            self._train(self.step + steps, callbacks)
+
+    def _train(self, last: int, callbacks: Sequence[Callback]) -> None:
         self._watch.forget()
         self.compile()
         for callback in callbacks:
             callback.start(self, last)
         while self.step < last and not self.stopped:
             first = self.step
-            wanted = min([last, *(callback.next_step(first) for callback in callbacks)])
+            wanted = min([last, *(_next_step(callback, first) for callback in callbacks)])
             statistics = self._run(min(wanted - first, self._chunk))
             for callback in callbacks:
                 callback.after(self, first, statistics)
@@ -200,7 +205,10 @@ class Trainer:
         if self._handed_out:  # D applies weights that are made from its parameters
             normalise(self._gan.discriminator, alone(), False)
             self._handed_out = False
-        with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told below, in one line
+        with (
+            self.backend.only_here(),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):  # a divergence is told below, in one line
             self.backend.perform(action, self._gan, x, y, statistics)
         if action in (TRAIN, TRAIN_DISCRIMINATOR, TRAIN_ON_BATCH) and len(statistics):
             self._partners = True
@@ -223,8 +231,9 @@ class Trainer:
                 f"the classes are {', '.join(new.class_names) or 'numbers'} but this GAN learnt "
                 f"{', '.join(old.class_names) or 'numbers'}; make a new GAN"
             )
-        self.dataset = replace(dataset, spec=old)
-        self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
+        with self.backend.only_here():
+            self.dataset = replace(dataset, spec=old)
+            self.steps_per_epoch = max(1, len(dataset) // self.settings.batch_size)
 
     def reschedule(self, steps_per_epoch: int, rate_factor: float) -> None:
         """Count the epochs of schedules in so many steps, and take so many times the learning rates of the settings.
@@ -265,6 +274,17 @@ class Trainer:
         names = self.dataset.spec.class_names
         labels = labels_to_classes(as_array(y, "y"), self.n_classes, names, "y holds the label")
         return encode_labels(labels, rows, self.n_classes, (), "y")[0]
+
+
+def _next_step(callback: Callback, step: int) -> int:
+    """The next step that a callback wants to see; `UserError` where that never comes."""
+    wanted = callback.next_step(step)
+    if not (is_integer(wanted) and wanted > step):
+        raise UserError(
+            f"next_step({step}) of a {type(callback).__name__} is {shown(wanted)}; "
+            "it must be a whole number above the step it is given"
+        )
+    return wanted
 
 
 def check_data(settings: Settings, dataset: Dataset, *, least_rows: int) -> int:

@@ -1,5 +1,7 @@
 """Files that are whole or not there: interrupted by the system, by a full disk, by a kill."""
 
+import os
+import stat
 import subprocess
 import sys
 
@@ -37,7 +39,7 @@ def test_a_place_that_cannot_be_written(tmp_path, place):
     assert (tmp_path / "a file").read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("path", ["", ".", "/"])
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0b", None, b"a", 3])
 def test_no_name_at_all(path):
     with pytest.raises(UserError, match=r"is no name for a file; give one$"):
         write_atomically(path, b"new")
@@ -80,3 +82,20 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path, call):
     assert path.read_bytes() == b"old"
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_device_keeps_its_place(tmp_path):
+    """Root could put a file where ``/dev/null`` was; a link to it is another matter."""
+    device, link = tmp_path / "device", tmp_path / "link"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except OSError:
+        pytest.skip("only root makes devices")
+    link.symlink_to(device)
+    with pytest.raises(
+        UserError, match=r"^\S+ is a device, whose place the file would take; give another name$"
+    ):
+        write_atomically(device, b"content")
+    write_atomically(link, b"content")
+    assert device.is_char_device() and link.read_bytes() == b"content"
+    assert sorted(os.listdir(tmp_path)) == ["device", "link"]

@@ -63,6 +63,18 @@ def test_the_trainer_stops_at_what_the_nearest_callback_wants(make_trainer):
     assert Every(0, seen.append).next_step(3) == NEVER
 
 
+@pytest.mark.parametrize("step", [3, 2, 3.5, float("nan"), None])
+def test_a_step_that_never_comes_is_refused(make_trainer, step):
+    class Stuck(callbacks.Callback):
+        def next_step(self, now):
+            return step if now == 3 else now + 1
+
+    with pytest.raises(
+        UserError, match=r"^next_step\(3\) of a Stuck is \S+; it must be a whole number above"
+    ):
+        make_trainer().train(5, [Stuck()])
+
+
 def without_speed(path):
     return [
         {name: value for name, value in row.items() if name != "steps_per_second"}

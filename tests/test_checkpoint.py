@@ -242,3 +242,22 @@ def test_other_settings_than_the_checkpoints(trainer, path):
     expected = r"was trained with other settings \(generator: \(7,\) -> \(8, 8\); generator_lr: 0.0002 -> 0.5\); resume"
     with pytest.raises(UserError, match=expected):
         stored.check_settings(free)
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    refused(tmp_path, "cannot be read: Is a directory")
+
+
+def test_weights_that_are_not_finite_are_not_written(trainer, tmp_path):
+    """They could not be read back, and would take the place of a good file."""
+    good = tmp_path / "g.safetensors"
+    checkpoint.save_generator(trainer.generator, good)
+    before = good.read_bytes()
+    trainer.gan.generator.params[0] = np.nan
+    with pytest.raises(
+        UserError, match=r"^\S+ was not written, for the generator's weights hold NaN or infinity; "
+    ):
+        checkpoint.save_generator(trainer.generator, good)
+    with pytest.raises(UserError, match="was not written"):
+        checkpoint.save_checkpoint(trainer, tmp_path / "c.safetensors")
+    assert good.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["g.safetensors"]

@@ -153,7 +153,7 @@ SETTINGS = [
     (["--early-stop", "2", "--best-metric", "none"], "early_stop is 2 but best_metric is 'none'"),
     (["--early-stop", "2", "--set", "run.monitor_every=0"], "monitor_every is 0 but sliced_wasserstein is"),
     (["--out", "tiny.toml"], "tiny.toml is a file; give a folder to --out"),
-    (["--out", "tiny.toml/run"], "tiny.toml/run cannot be made"),
+    (["--out", "tiny.toml/run"], "tiny.toml/run/samples cannot be made"),
     (["--out", "run"], "run already holds a run; give another --out, or --resume run to train on"),
 ]
 DATA = [
@@ -296,9 +296,9 @@ def locked_place() -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["train", "tiny.toml", "--out", "locked"], "locked cannot be made: Permission denied"),
+        (["train", "tiny.toml", "--out", "locked"], "locked/samples cannot be made: Permission denied"),
         (["train", "tiny.toml", "--out", "locked/run"], "locked/run cannot be made: Permission denied"),
-        (["train", "--resume", "run", "--steps", "2"], "run cannot be written to; give another --out"),
+        (["train", "--resume", "run", "--steps", "2"], "run cannot be written to; give another folder"),
         (["sample", "run", "-o", "locked/x.npy"], "locked/x.npy cannot be written: Permission denied"),
         (["sample", "run", "-o", "locked/x.png"], "Permission denied"),
     ],
@@ -313,6 +313,30 @@ def test_a_folder_without_write_permission(arguments: list[str], expected: str, 
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in mistake(done.stderr)
     assert tree(locked_place) == before
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_called_missing(locked_place: Path) -> None:
+    if os.geteuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root may read everything, and there is no setpriv to take that from a child")
+    (locked_place / "run" / "checkpoint.safetensors").chmod(0)
+    mortal = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    (locked_place / "run").chmod(0o755)
+    done = process("train", "--resume", "run", "--steps", "2", before=mortal, cwd=locked_place)
+    assert mistake(done.stderr) == "run/checkpoint.safetensors cannot be read: Permission denied"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr", "stdin stdout stderr"])
+def test_streams_that_are_closed_or_full_cost_nothing(closed: str, place: Path, tmp_path: Path) -> None:
+    """Cron and daemons close them; what is opened next would get their numbers."""
+    numbers = {"stdin": "0<&-", "stdout": "1>&-", "stderr": "2>&-"}
+    closing = ["sh", "-c", f'exec "$@" {" ".join(numbers[name] for name in closed.split())}', "sh"]
+    done = process("train", "tiny.toml", "--steps", "5", "--out", tmp_path / "run", before=closing, cwd=place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "run" / "losses.png").is_file()
+    assert process("train", "no-such", before=closing, cwd=place).returncode == 2
+    with open("/dev/full", "w") as full:
+        assert process("train", "no-such", stdout=full, stderr=full, capture_output=False).returncode == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

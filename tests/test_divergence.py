@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from fastgan import load
 from fastgan import recipe as recipes
 from fastgan.__main__ import main
+from fastgan.callbacks import NEVER, Callback
 from fastgan.cause import place_of
 from fastgan.checkpoint import Stored, checksum, lasting
 from fastgan.divergence import LIMIT, divergence
@@ -307,3 +308,24 @@ def test_what_is_shown(log: str, terminal: bool, tmp_path: Path) -> None:
     if log == "keras":
         steps = [int(line[1:].partition(",")[0]) for line in shown if line.startswith(">")]
         assert steps[-80:] == list(range(1, 81))
+
+
+@BACKENDS
+def test_data_that_change_to_nan_are_named_and_spoil_no_weights(backend: str, tmp_path: Path) -> None:
+    """The file of a memory map is another program's too."""
+
+    class Spoiling(Callback):
+        def next_step(self, step: int) -> int:
+            return 40 if step < 40 else NEVER
+
+        def after(self, trainer: Any, first: int, statistics: np.ndarray) -> None:
+            if trainer.step == 40:
+                rows[3:60, 0] = np.nan
+
+    np.save(tmp_path / "rows.npy", X)
+    rows, gan = np.load(tmp_path / "rows.npy", mmap_mode="r+"), small(backend=backend)
+    with pytest.raises(Diverged, match=r"\(first not finite: the rows of the data\)"):
+        gan.fit(rows, steps=200, callbacks=[Spoiling()])
+    assert all(np.isfinite(array).all() for array in lasting(gan._trainer.gan).values())
+    rows[...] = X
+    gan.fit(rows, steps=20)

@@ -366,5 +366,5 @@ def test_a_file_that_cannot_be_written(tmp_path):
             UserError, match=r"cannot be written: No such file or directory; give a folder that can be$"
         ):
             call(tmp_path / "missing" / "g")
-        with refused("'.' is no name for a file; give one"):
+        with refused("'' is no name for a file; give one"):
             call("")

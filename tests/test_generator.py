@@ -122,6 +122,7 @@ def test_without_labels_every_class_is_drawn(make_trainer):
     [
         (dict(n=-1), "n is -1; give the number of samples to draw"),
         (dict(n=2.5), "n is 2.5; give the number of samples to draw"),
+        (dict(n=True), "n is True; give the number of samples to draw"),
         (dict(n=3, seed=-1), "seed is -1; it must be a whole number"),
         (dict(n=3, seed=2**64), "seed is 18446744073709551616; it must"),
         (dict(n=3, seed=0.5), "seed is 0.5; it must be a whole number"),

@@ -105,6 +105,13 @@ def colour_share(path, channel):
     return float((image[:, :, channel] - image[:, :, 2 - channel] > 60).mean())
 
 
+@pytest.mark.parametrize("real", [np.full((9, 2), 2**62), [[-3e38, 3e38]] * 4 + [[3e38, -3e38]] * 5])
+def test_scatter_of_numbers_as_large_as_can_be(real, tmp_path):
+    real = np.asarray(real, None if isinstance(real, np.ndarray) else np.float32)
+    scatter(real, real, tmp_path / "large.png")
+    assert pixels(tmp_path / "large.png").ndim == 3
+
+
 def test_scatter_shows_both_and_keeps_the_frame_of_the_real(tmp_path):
     rng = np.random.default_rng(0)
     real = rng.standard_normal((500, 2))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import random
 import re
 import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -196,7 +199,9 @@ def read_until(child: subprocess.Popen[str], step: int) -> None:
             return
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_real_process_saves_and_says_how_to_go_on(
     number: int, code: int, undisturbed: Callable[[str], dict[str, bytes | None]], tmp_path: Path
 ) -> None:
@@ -240,3 +245,82 @@ def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
     assert kept(folder) == expected
     assert not list(folder.rglob(".*"))
     check_whole(folder)
+
+
+def endless(folder: Path) -> list[object]:
+    """Arguments of a training that saves at its ends alone."""
+    (folder / "tiny.toml").write_text(recipes.to_toml(recipe()))
+    return [
+        folder / "tiny.toml",
+        "--epochs",
+        10**6,
+        "--set",
+        "run.checkpoint_every=0",
+        "--out",
+        folder / "run",
+    ]
+
+
+def saved(folder: Path) -> int:
+    return Stored(folder / "run" / "checkpoint.safetensors").step
+
+
+def test_a_reader_that_leaves_costs_no_step(tmp_path: Path) -> None:
+    child = start(*endless(tmp_path))
+    read_until(child, 30)
+    assert child.stdout and child.stderr
+    child.stdout.close()
+    assert (child.stderr.read(), child.wait(60)) == ("", 1)
+    child.stderr.close()
+    assert saved(tmp_path) >= 30
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_log_whose_disk_is_full_costs_one_line_and_no_step(tmp_path: Path) -> None:
+    class Full(Interrupting):
+        def update(self, first_step: int, statistics: np.ndarray) -> None:
+            if first_step + len(statistics) >= self.step:
+                with open("/dev/full", "w") as full:
+                    full.write("a line")
+
+    with pytest.raises(OSError, match="No space left"):
+        train_run(recipes.override(recipe(), "run.checkpoint_every=0"), tmp_path / "run", Full(30))
+    assert 30 <= saved(tmp_path) < LAST
+
+
+def test_a_terminal_that_goes_away_costs_no_step(tmp_path: Path) -> None:
+    """As when a connection breaks: the process is hung up, and whatever it writes fails."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        command("train", *endless(tmp_path), "--log", "keras"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(),
+        preexec_fn=lambda: os.login_tty(0),
+    )
+    os.close(theirs)
+    seen = b""
+    while b">30," not in seen:
+        seen += os.read(ours, 4096)
+    os.close(ours)
+    assert child.wait(60) == 129
+    assert saved(tmp_path) >= 30
+
+
+def test_what_was_ignored_stays_so(tmp_path: Path) -> None:
+    """As under `nohup`, or behind a shell's ``&``."""
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        outcome = train_run(recipe(), tmp_path / "run", Interrupting(30, signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, hung_up)
+    assert (outcome.signal, outcome.step) == (0, LAST)
+
+
+def test_a_run_may_be_trained_beside_the_main_thread(
+    undisturbed: Callable[[str], dict[str, bytes | None]], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(train_run, recipe(), tmp_path / "run", Progress()).result(60)
+    assert kept(tmp_path / "run") == undisturbed("numpy")

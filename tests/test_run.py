@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -146,6 +149,17 @@ def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
     assert process("train", "--resume", tmp_path / "run", "--epochs", 5).returncode == 0
 
 
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_can_be_trained_on(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert train_run(tiny("run.steps=1"), tmp_path / "run", Progress()).step == 1
+
+
 def test_a_picture_that_cannot_be_drawn_costs_no_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,3 +219,13 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, 
         names.append(str(folder))
     first = "runs/ring-20260101-000000"
     assert names == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_a_checkpoint_alone_is_a_run(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_run(tiny(), folder, Progress())
+    for path in folder.iterdir():
+        if path.name not in ("checkpoint-before.safetensors", "samples"):
+            path.unlink()
+    with pytest.raises(UserError, match="already holds a run"):
+        train_run(tiny(), folder, Progress())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from fastgan import GAN
+from fastgan import GAN, UserError
 from fastgan.callbacks import Every
 from fastgan.monitor import Monitor
 
@@ -72,3 +72,27 @@ def test_two_processes(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", tmp_path / "script.py", "fork", "spawn"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
     assert (done.returncode, done.stdout) == (0, "fork True\nspawn True\n"), done.stderr
+
+
+@pytest.mark.parametrize(("backend", "threads"), GANS)
+def test_one_gan_in_two_threads_is_refused(backend: str, threads: int) -> None:
+    """Its steps would share their buffers, and threads meet others than their own and wait for ever."""
+    gan, refused = GAN(generator=[4], discriminator=[4], backend=backend, threads=threads), []
+    wanted = GAN(generator=[4], discriminator=[4], backend=backend, threads=threads).fit(X, steps=20)
+
+    def intrude() -> None:
+        for intrusion in (lambda: gan.fit(X, steps=1), lambda: gan.train_on_batch(X[:8])):
+            with pytest.raises(UserError, match="being trained by another thread; give each thread a GAN"):
+                intrusion()
+            refused.append(intrusion)
+
+    def another_thread(trainer: object) -> None:
+        thread = threading.Thread(target=intrude)
+        thread.start()
+        thread.join(60)
+
+    gan.fit(X, steps=10, callbacks=[Every(0, another_thread)])
+    assert len(refused) == 2
+    with ThreadPoolExecutor(1) as pool:  # one after the other is as good as in one
+        pool.submit(gan.fit, X, steps=10).result(60)
+    assert gan.sample(5, seed=1).tobytes() == wanted.sample(5, seed=1).tobytes()

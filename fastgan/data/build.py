@@ -147,6 +147,8 @@ def rows_like(spec: DataSpec, x: ArrayLike, name: str = "data") -> np.ndarray:
 
 def as_array(x: ArrayLike, name: str) -> np.ndarray:
     """`x` as an array; memory maps stay mapped."""
+    masked = isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x)
+    require(not masked, f"{name}: some values are masked; remove such rows, or fill them")
     try:
         return x if isinstance(x, np.memmap) else np.asarray(x)
     except (ValueError, TypeError, RuntimeError):

@@ -24,8 +24,9 @@ def scatter(samples: np.ndarray, real: np.ndarray, path: str | Path) -> None:
     figure = new_figure(5.6, 5.6)
     axes = figure.add_subplot()
     style(axes)
-    low, high = real.min(axis=0), real.max(axis=0)
-    centre, reach = (low + high) / 2, 0.65 * ((high - low).max() or 1.0)
+    low, high = real.min(axis=0).astype(np.float64), real.max(axis=0).astype(np.float64)
+    centre = (low + high) / 2
+    reach = 0.65 * ((high - low).max() or np.abs(centre).max() or 1.0)
     axes.scatter(real[:, 0], real[:, 1], s=30, color=REAL_PALE, alpha=0.5, linewidths=0, label="real")
     axes.scatter(
         samples[:, 0], samples[:, 1], s=3, color=GENERATED, alpha=0.8, linewidths=0, label="generated"

@@ -196,3 +196,10 @@ def test_a_column_too_narrow_for_its_distance_from_zero(centre, spread, held):
             UserError, match=r"^X: column 1 reaches from 16999.* subtract its least value first$"
         ):
             from_arrays(x, name="X")
+
+
+def test_masked_values_are_not_learnt_as_if_they_were_there():
+    masked = np.ma.masked_greater(TABLE, 1)
+    refused("^X: some values are masked; remove such rows, or fill them$", masked, name="X")
+    refused("some values are masked", TABLE, np.ma.masked_equal(np.arange(50) % 3, 1))
+    np.testing.assert_array_equal(from_arrays(np.ma.array(TABLE)).array, from_arrays(TABLE).array)
