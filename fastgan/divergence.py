@@ -83,9 +83,8 @@ class Watch:
             return found
         _put_back(trainer, before)
         well = first - trainer.step
-        if trainer.divergence(
-            _make(trainer, well)
-        ):  # not any more: the data are others, in a file that was changed
+        # All is well no more where the data are others, in a file that was changed.
+        if trainer.divergence(_make(trainer, well)):
             _put_back(trainer, before)
             ahead = well
         while ahead > 1:  # the step in question is one of so many

@@ -205,10 +205,8 @@ class Trainer:
         if self._handed_out:  # D applies weights that are made from its parameters
             normalise(self._gan.discriminator, alone(), False)
             self._handed_out = False
-        with (
-            self.backend.only_here(),
-            np.errstate(over="ignore", invalid="ignore"),
-        ):  # a divergence is told below, in one line
+        # A divergence is told later, in one line.
+        with self.backend.only_here(), np.errstate(over="ignore", invalid="ignore"):
             self.backend.perform(action, self._gan, x, y, statistics)
         if action in (TRAIN, TRAIN_DISCRIMINATOR, TRAIN_ON_BATCH) and len(statistics):
             self._partners = True
