@@ -36,7 +36,7 @@ class Diverged(UserError):  # noqa: N818
     def __init__(self, step: int, what: str):
         self.step, self.what = step, what
         super().__init__(
-            f"training diverged at step {step:,}: {what}; lower generator_lr and discriminator_lr"
+            f"training diverged at step {step:,}: {what}; start anew with lower generator_lr and discriminator_lr"
         )
 
     def __reduce__(self) -> tuple[object, ...]:
