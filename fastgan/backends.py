@@ -71,7 +71,7 @@ class Backend:
 
     def broken(self, gan: Any) -> str:
         """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
-        from fastgan.checkpoint import lasting
+        from fastgan.state import lasting
 
         return next((name for name, array in lasting(gan).items() if not np.isfinite(array).all()), "")
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import fastgan_kernels
-from fastgan.checkpoint import lasting
 from fastgan.networks import END, INPUTS, OUTPUTS, UNITS, Network
-from fastgan.state import STATISTICS, Gan
+from fastgan.state import STATISTICS, Gan, lasting
 
 if TYPE_CHECKING:
     from fastgan.trainer import Trainer

@@ -22,11 +22,10 @@ from fastgan.errors import Damaged, UserError
 from fastgan.forms import running_moments
 from fastgan.outside import check_regular
 from fastgan.settings import Settings
+from fastgan.state import lasting
 
 if TYPE_CHECKING:
     from fastgan.generator import Generator
-    from fastgan.networks import Network
-    from fastgan.state import Gan
     from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
@@ -35,10 +34,6 @@ MOST_STEPS = 2**53
 """No training reaches so many; float64 counts as far."""
 
 Tensors = dict[str, np.ndarray]
-
-_PLAYERS = ("generator", "discriminator")
-_STATE = ("params", "mean", "square", "average", "updates")
-_SPECTRAL = ("left", "right", "inverse")
 
 
 def save_generator(generator: Generator, path: str | Path, recipe: str = "") -> None:
@@ -95,20 +90,6 @@ def restore(trainer: Trainer, stored: Stored) -> None:
     for name, buffer in buffers.items():
         buffer[...] = stored.tensors[name]
     trainer.reschedule(stored.schedule_epoch, stored.rate_factor)
-
-
-def lasting(gan: Gan) -> Tensors:
-    """The arrays of a GAN that its next step depends on, by their names in a checkpoint."""
-    buffers: Tensors = {"clock": gan.clock}
-    for player in _PLAYERS:
-        net: Network = getattr(gan, player)
-        buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
-        if net.spectral is not None:
-            buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
-        running = running_moments(net)
-        if running is not None:
-            buffers[f"{player}.running"] = running
-    return {name: buffer for name, buffer in buffers.items() if buffer.size}
 
 
 def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:

@@ -10,11 +10,10 @@ import numpy as np
 
 import fastgan_kernels
 from fastgan.backends import Backend
-from fastgan.checkpoint import lasting
 from fastgan.errors import UserError
 from fastgan.networks import Network, entries_of, whole_layers
 from fastgan.staging import Stage
-from fastgan.state import STATISTICS, Gan
+from fastgan.state import STATISTICS, Gan, lasting
 from fastgan.step import TRAIN, perform
 from fastgan_kernels import cuda as kernels
 from fastgan_kernels.cuda.device import SIMULATED

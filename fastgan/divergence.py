@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgan.cause import WORDS, first_cause
-from fastgan.checkpoint import lasting
 from fastgan.errors import Diverged
-from fastgan.state import STATISTICS
+from fastgan.state import STATISTICS, lasting
 
 if TYPE_CHECKING:
     from fastgan.trainer import Trainer

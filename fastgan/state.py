@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastgan.forms import running_moments
 from fastgan.networks import Network
 from fastgan.penalties import Half, Penalty
 from fastgan.team import Team
@@ -26,6 +27,11 @@ STATISTICS = (
     "d_penalty",
     "d_slope",
 )
+
+# What of each player a step hands on to the next.
+_PLAYERS = ("generator", "discriminator")
+_STATE = ("params", "mean", "square", "average", "updates")
+_SPECTRAL = ("left", "right", "inverse")
 
 # Streams of random numbers within one step: each critic step has STREAMS of its own, then the generator.
 ROWS, LATENT, LABELS, MIXING = range(4)
@@ -118,3 +124,17 @@ class Gan(NamedTuple):
     paired: bool | None
     draw: int
     replacement: bool
+
+
+def lasting(gan: Gan) -> dict[str, np.ndarray]:
+    """The arrays of a GAN that its next step depends on, by their names in a checkpoint."""
+    buffers: dict[str, np.ndarray] = {"clock": gan.clock}
+    for player in _PLAYERS:
+        net: Network = getattr(gan, player)
+        buffers |= {f"{player}.{name}": getattr(net, name) for name in _STATE}
+        if net.spectral is not None:
+            buffers |= {f"{player}.spectral.{name}": getattr(net.spectral, name) for name in _SPECTRAL}
+        running = running_moments(net)
+        if running is not None:
+            buffers[f"{player}.running"] = running
+    return {name: buffer for name, buffer in buffers.items() if buffer.size}

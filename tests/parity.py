@@ -32,7 +32,7 @@ MOMENTS_ELSEWHERE = 1e-5  # of the largest moment; 4e-6
 
 
 def assert_states_agree(ours, theirs):
-    """What two steps leave to the next one, as `fastgan.checkpoint.lasting` has it, agrees but for roundings."""
+    """What two steps leave to the next one, as `fastgan.state.lasting` has it, agrees but for roundings."""
     assert ours.keys() == theirs.keys()
     for name, expected in theirs.items():
         weights = name.endswith((".params", ".average")) or name.startswith("data.")

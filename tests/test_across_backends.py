@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fastgan import recipe as recipes
-from fastgan.checkpoint import Stored, lasting, restore, save_checkpoint
+from fastgan.checkpoint import Stored, restore, save_checkpoint
 from fastgan.progress import Progress
 from fastgan.run import train_run
+from fastgan.state import lasting
 
 from .commands import TINY
 from .parity import assert_states_agree

@@ -21,7 +21,7 @@ from fastgan import recipe as recipes
 from fastgan.__main__ import main
 from fastgan.callbacks import NEVER, Callback
 from fastgan.cause import place_of
-from fastgan.checkpoint import Stored, checksum, lasting
+from fastgan.checkpoint import Stored, checksum
 from fastgan.divergence import LIMIT, divergence
 from fastgan.errors import Diverged
 from fastgan.forms import fed_rows
@@ -30,7 +30,7 @@ from fastgan.norms import columns_of
 from fastgan.progress import Progress, make_progress
 from fastgan.recipe import Recipe
 from fastgan.run import ROLLBACKS, train_run
-from fastgan.state import STATISTICS
+from fastgan.state import STATISTICS, lasting
 from fastgan.updates import spectral_state
 
 from .commands import STEPS_PER_EPOCH, TINY

@@ -9,6 +9,7 @@ from fastgan import checkpoint
 from fastgan.callbacks import Every
 from fastgan.errors import UserError
 from fastgan.settings import OPTIMISERS
+from fastgan.state import lasting
 from fastgan.trainer import Trainer, check_data
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "cpu"])
@@ -140,13 +141,13 @@ def test_a_trainer_that_goes_back_makes_the_bytes_of_a_new_one(
     used.train(10)
     checkpoint.save_checkpoint(used, tmp_path / "c")
     used.train(7)
-    for array in checkpoint.lasting(used.gan).values():
+    for array in lasting(used.gan).values():
         array[...] = 77
     for each in (used, new):
         checkpoint.restore(each, checkpoint.Stored(tmp_path / "c"))
         each.reschedule(each.schedule_epoch, 0.5)
         each.train(5)
-    states = [checkpoint.lasting(each.gan) for each in (used, new)]
+    states = [lasting(each.gan) for each in (used, new)]
     for name, array in states[0].items():
         np.testing.assert_array_equal(array, states[1][name], err_msg=name)
     np.testing.assert_array_equal(*(each.generator.sample(9, seed=1) for each in (used, new)))

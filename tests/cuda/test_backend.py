@@ -7,10 +7,11 @@ import pytest
 
 import fastgan_kernels as fk
 from fastgan import cuda
-from fastgan.checkpoint import Stored, lasting, restore, save_checkpoint
+from fastgan.checkpoint import Stored, restore, save_checkpoint
 from fastgan.cuda import CudaBackend
 from fastgan.errors import UserError
 from fastgan.monitor import Monitor
+from fastgan.state import lasting
 from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 from fastgan_kernels import ROLES
 from fastgan_kernels.dispatch import LAUNCHED
