@@ -68,7 +68,7 @@ def test_fit_names_the_layer_that_broke_first(player: str, backend: str, optimis
     )
     place = rf"first not finite: the outputs of layer [12] of 3 of the {player}"
     with pytest.raises(
-        Diverged, match=rf"^training diverged at step [12]: [^\n]* \({place}\); lower [^\n]*$"
+        Diverged, match=rf"^training diverged at step [12]: [^\n]* \({place}\); start anew with lower [^\n]*$"
     ):
         gan.fit(X, steps=50)
 
@@ -206,7 +206,8 @@ def test_a_run_that_cannot_be_saved_gives_up(player: str, backend: str, tmp_path
     assert re.fullmatch(
         r"training diverged at step \d+: [^\n]* "
         rf"\(first not finite: the [a-z' ]+ of layer [12] of 2 of the {player}\); "
-        rf"{folder} holds step 0, from where {ROLLBACKS} tries at lower rates diverged too; lower [^\n]*",
+        rf"{folder} holds step 0, from where {ROLLBACKS} tries at lower rates diverged too; "
+        r"start anew with lower [^\n]*",
         str(caught.value),
     ), caught.value
     assert [text.partition("; ")[2] for text in listening.said] == [
@@ -256,7 +257,7 @@ def test_without_rollback_the_first_one_ends_it(tmp_path: Path, capsys: pytest.C
     arguments = ["train", str(tmp_path / "steep.toml"), "--out", str(folder), "--log", "quiet"]
     assert main([*arguments, "--no-rollback"]) == 3
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and f"{folder} holds step 0; lower" in error
+    assert error.count("\n") == 1 and f"{folder} holds step 0; start anew with lower" in error
     assert main(["train", "--resume", str(folder), "--log", "quiet", "--rollback"]) == 0
     assert capsys.readouterr().err == (
         "fastgan: warning: training diverged and went on from a checkpoint; "
