@@ -22,8 +22,8 @@ PARAMETERS, STATISTICS = 2e-6, 1e-5
 """How far the backends may lie apart: of one, and of one or of the value. Measured on 900 cases: 1.6e-6 and 9e-6."""
 
 NUDGE, NUDGES, APART = 1e-6, 8, 3.0
-"""A row within rounding of a kink takes either side. Where parameters that differ by so little, of themselves, lead so
-many trainings apart, a backend may lie as many times as far from the first as these do."""
+"""A row within rounding of a kink takes either side. Where parameters that differ by so little, of themselves, lead one
+of so many trainings apart, a backend may lie as many times as far from the first as these do."""
 
 
 def make(case: Case, backend: str, **more: object) -> Trainer:
@@ -77,14 +77,18 @@ def test_any_settings_train_alike_on_both_backends(case):
     numpy, cpu = (make(case, backend, **more) for backend in ("numpy", "cpu"))
     for each in (numpy, cpu):
         each.train(STEPS)
-    apart = np.abs(parameters(numpy) - parameters(cpu)).max()
-    if apart > PARAMETERS:
-        event("ill-conditioned")
-        assert apart <= APART * max(nudged(case, more, seed) for seed in range(NUDGES))
-        return
-    event("alike")
-    for name, values in numpy.history.items():
-        np.testing.assert_allclose(values, cpu.history[name], rtol=STATISTICS, atol=STATISTICS, err_msg=name)
+    far = apart(numpy, cpu)
+    event("alike" if far <= 1 else "ill-conditioned")
+    assert far <= 1 or far <= APART * max(nudged(case, more, seed) for seed in range(NUDGES))
+
+
+def apart(one: Trainer, other: Trainer) -> float:
+    """How far two trainings lie apart, as times of how far they may."""
+    found = np.abs(parameters(one) - parameters(other)).max() / PARAMETERS
+    for name, values in one.history.items():
+        allowed = STATISTICS * (1 + np.abs(values))
+        found = max(found, (np.abs(values - other.history[name]) / allowed).max())
+    return float(found)
 
 
 def nudged(case: Case, more: dict[str, float], seed: int) -> float:
@@ -93,4 +97,4 @@ def nudged(case: Case, more: dict[str, float], seed: int) -> float:
     for net in (other.gan.generator, other.gan.discriminator):
         net.params[...] *= 1 + NUDGE * np.random.default_rng(seed).normal(size=net.params.size)
     plain.train(STEPS), other.train(STEPS)
-    return float(np.abs(parameters(plain) - parameters(other)).max())
+    return apart(plain, other)
