@@ -33,8 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--examples"):
+        count = config.getoption("--examples")
         settings.register_profile(
-            "longer", max_examples=config.getoption("--examples"), deadline=None, database=None
+            "longer", max_examples=count, derandomize=False, deadline=None, database=None
         )
         settings.load_profile("longer")
 
