@@ -12,7 +12,7 @@ MISTAKE, DIVERGED = 2, 3
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
-    0, 2 for a mistake, 3 for a training that diverged, 130 or 143 when stopped by a signal.
+    0, 2 for a mistake, 3 for a training that diverged, 129, 130 or 143 when stopped by SIGHUP, SIGINT or SIGTERM.
     """
     _open_streams()
     try:

@@ -247,7 +247,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
-        draw=LATENTS.index(settings.latent),
+        latent_kind=LATENTS.index(settings.latent),
         replacement=settings.sampling == "replacement",
     )
 

@@ -20,6 +20,7 @@ from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import Damaged, UserError
 from fastgan.forms import running_moments
+from fastgan.json_rows import LARGEST
 from fastgan.outside import check_regular
 from fastgan.settings import Settings
 from fastgan.state import lasting
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from fastgan.trainer import Trainer
 
 FORMAT_VERSION = 1
-
-MOST_STEPS = 2**53
-"""No training reaches so many; float64 counts as far."""
 
 Tensors = dict[str, np.ndarray]
 
@@ -83,7 +81,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
                 f"{stored.path}: {name} is {found}, expected {buffer.dtype} {buffer.shape}; "
                 "the file was changed after it was written"
             )
-        if buffer.dtype.kind == "i" and not 0 <= tensor[0] < MOST_STEPS:
+        if buffer.dtype.kind == "i" and not 0 <= tensor[0] < LARGEST:
             raise UserError(
                 f"{stored.path}: {name} is {tensor[0]}, which no training reaches; start a new one"
             )
@@ -123,7 +121,7 @@ class Stored:
             self.rate_factor = float(metadata.get("rate_factor", 1))
             if not 0 < self.rate_factor <= 1:
                 raise ValueError(f"rate_factor is {self.rate_factor}, expected above 0, at most 1")
-            if not 0 < self.schedule_epoch < MOST_STEPS:
+            if not 0 < self.schedule_epoch < LARGEST:
                 raise ValueError(f"schedule_epoch is {self.schedule_epoch}")
             _check_arrays(tensors, self.spec)
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:

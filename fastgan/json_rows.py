@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 LARGEST = 2**53
-"""Of whole numbers: float64 holds all up to it."""
+"""Of steps and other whole numbers in files: float64 holds all up to it, and no training reaches it."""
 
 
 def figure(value: float) -> float:

@@ -263,7 +263,7 @@ def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str]
 
 @contextlib.contextmanager
 def _stopping(trainer: Trainer) -> Iterator[list[int]]:
-    """Let SIGINT and SIGTERM stop the trainer between two calls; yields the signals received.
+    """Let `STOPS` stop the trainer between two calls; yields the signals received.
 
     A second signal ends the process at once, and so does the first one while nothing has been trained that could be
     lost: the first step may wait for the compiler. What was ignored stays so, as `nohup` wants it; signals are the

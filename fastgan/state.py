@@ -86,7 +86,7 @@ class Gan(NamedTuple):
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
     n_generator : updates of the generator in a step
     paired : whether the loss is one of pairs of a real and a fake row; None if it is not
-    draw : how latent numbers are drawn, a place in `LATENTS`
+    latent_kind : what latent numbers are, a place in `fastgan.settings.LATENTS`
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
@@ -122,7 +122,7 @@ class Gan(NamedTuple):
     n_generator: int
     joint: bool
     paired: bool | None
-    draw: int
+    latent_kind: int
     replacement: bool
 
 

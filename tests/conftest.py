@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def _no_terminal_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are one line however wide the terminal of whoever runs the tests."""
     monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """The file of a recipe of a second or less."""
+    from .commands import TINY
+
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,15 @@ def _loop(values):
     return draw
 
 
+def _compile(reference, values):
+    """Compile the draw `reference`, which has no bound."""
+    fill = _loop(values)
+
+    @compiled(reference)
+    def draw(out, key, step, stream):
+        fill(out, 0, key, step, stream)
+
+
 @njit(forceinline=True, **LOOPS)
 def _unit(word):
     """A word as a float32 in [0, 1): its upper 24 bits."""
@@ -144,12 +153,7 @@ def uniform_values(w0, w1, w2, w3, bound):
     return _unit(w0), _unit(w1), _unit(w2), _unit(w3)
 
 
-_fill_uniform = _loop(uniform_values)
-
-
-@compiled(uniform)
-def _uniform_cpu(out, key, step, stream):
-    _fill_uniform(out, 0, key, step, stream)
+_compile(uniform, uniform_values)
 
 
 @op
@@ -171,17 +175,12 @@ def normal_values(w0, w1, w2, w3, bound):
     return _box_muller(w0, w1) + _box_muller(w2, w3)
 
 
-_fill_normal = _loop(normal_values)
-
-
-@compiled(normal)
-def _normal_cpu(out, key, step, stream):
-    _fill_normal(out, 0, key, step, stream)
+_compile(normal, normal_values)
 
 
 @op
 def signs(out: np.ndarray, key: np.ndarray, step: np.ndarray, stream: int) -> None:
-    """Draw -1 or 1, as likely as each other: the sign that the upper bit of a word gives. Arguments as `uniform`."""
+    """Draw -1 or 1, as likely as each other: 1 where the upper bit of a word is set. Arguments as `uniform`."""
     words = _tiles(out.size, key, step, stream).ravel()[: out.size].reshape(out.shape)
     out[...] = np.where(words >> np.uint32(31), 1, -1)
 
@@ -197,12 +196,7 @@ def sign_values(w0, w1, w2, w3, bound):
     return _sign(w0), _sign(w1), _sign(w2), _sign(w3)
 
 
-_fill_signs = _loop(sign_values)
-
-
-@compiled(signs)
-def _signs_cpu(out, key, step, stream):
-    _fill_signs(out, 0, key, step, stream)
+_compile(signs, sign_values)
 
 
 @op

@@ -1,0 +1,138 @@
+"""The commands that follow a training, as a user types them: samples and evaluations."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgan
+from fastgan.__main__ import main
+
+from .commands import SMALL_PLAYERS, TINY, mistake
+
+
+@pytest.fixture(scope="module")
+def ring_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ring")
+    (folder / "tiny.toml").write_text(TINY)
+    assert main(["train", str(folder / "tiny.toml"), "--out", str(folder / "run"), "--log", "quiet"]) == 0
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits") / "run"
+    assert main(["train", "--steps", "2", "--out", str(folder), "--log", "quiet", *SMALL_PLAYERS]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("form", ["npy", "csv", "png"])
+def test_the_same_seed_gives_the_same_file_of_samples(
+    form: str, digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {}
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        path = tmp_path / f"{name}.{form}"
+        assert main(["sample", str(digits_run), "-n", "30", "--seed", seed, "-o", str(path)]) == 0
+        assert capsys.readouterr().out == f"30 samples in {path}\n"
+        made[name] = path.read_bytes()
+    assert made["a"] == made["b"] != made["c"]
+
+
+def test_samples_are_those_of_the_api(
+    digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generator = digits_run / "generator.safetensors"
+    assert main(["sample", str(generator), "-n", "3", "--label", "7"]) == 0
+    expected = fastgan.load(generator).sample(3, 7, seed=0)
+    np.testing.assert_array_equal(np.load("samples.npy"), expected.reshape(3, 8, 8))
+
+
+def test_a_class_is_asked_for_by_the_name_in_the_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flowers.csv").write_text("a,b,label\n" + "1,2.5,1\n3,4,2\n5,1,3\n" * 20)
+    given = ["--data", "flowers.csv", "--set", "data.rows=0", "--steps", "2", "--out", "run"]
+    assert main(["train", str(tiny), *given]) == 0
+    assert "60 rows of 2, 3 classes" in capsys.readouterr().out
+    assert main(["sample", "run", "--label", "3", "-n", "4", "-o", "x.csv"]) == 0
+    header, *rows = Path("x.csv").read_text().splitlines()
+    assert header == "a,b,label" and [row.split(",")[-1] for row in rows] == ["3"] * 4
+    assert main(["sample", "run", "--label", "0"]) == 2
+    assert "--label is '0'; the classes are 1, 2, 3" in capsys.readouterr().err
+    assert main(["evaluate", "run"]) == 0
+
+
+def test_evaluate_prints_a_table_and_the_same_as_json_and_draws_for_people_alone(
+    ring_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = ring_run / "evaluation.png"
+    assert main(["evaluate", str(ring_run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert not picture.exists()
+    assert main(["evaluate", str(ring_run)]) == 0
+    table, said = capsys.readouterr()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert {"modes covered", "high-quality share", "reverse KL", "precision", "MMD p-value"} <= set(result)
+    assert all(name in table for name in result)
+    assert table.endswith(f"\npicture: {picture}\n") and said == ""
+    assert max(map(len, table.splitlines()[:-1])) <= 79
+
+
+def test_evaluate_survives_a_picture_that_cannot_be_written(
+    ring_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(ring_run, tmp_path / "run")
+    (run / "evaluation.png").unlink(missing_ok=True)
+    (run / "evaluation.png").mkdir()
+    assert main(["evaluate", str(run)]) == 0
+    table, said = capsys.readouterr()
+    assert "modes covered" in table and "picture: " not in table
+    assert said.startswith("fastgan: warning: ") and "evaluation.png" in said and said.count("\n") == 1
+
+
+def test_the_best_generator_is_sampled_and_evaluated(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--out", "run", "--set", "run.monitor_every=10", "--best-metric", "modes", "--log", "quiet"]
+    assert main(["train", str(tiny), *given]) == 0
+    assert main(["sample", "run", "--best", "-n", "9"]) == 0
+    best = fastgan.load("run/best.safetensors")
+    np.testing.assert_array_equal(np.load("samples.npy"), best.sample(9, seed=0))
+    capsys.readouterr()
+    results = []
+    for option in ([], ["--best"]):
+        assert main(["evaluate", "run", "--json", *option]) == 0
+        results.append(json.loads(capsys.readouterr().out))
+    assert set(results[0]) == set(results[1])
+
+
+def test_ways_and_truncated_samples(
+    digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, path = str(digits_run), tmp_path / "x.npy"
+    assert main(["sample", run, "--interpolate", "4", "-o", str(path)]) == 0
+    assert capsys.readouterr().out == f"10 ways of 5 samples in {path}\n"
+    assert np.load(path).shape == (50, 8, 8)
+    assert main(["sample", run, "--truncation", "0.5", "-n", "3", "--seed", "4", "-o", str(path)]) == 0
+    expected = fastgan.load(digits_run / "generator.safetensors").sample(3, seed=4, truncation=0.5)
+    np.testing.assert_array_equal(np.load(path).reshape(3, 64), expected)
+
+
+def test_evaluate_wants_the_data_that_were_learnt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    np.save(tmp_path / "rows.npy", rows)
+    folder = str(tmp_path / "run")
+    learning = ["--data", str(tmp_path / "rows.npy"), "--steps", "2", "--batch-size", "16", "--log", "quiet"]
+    assert main(["train", "ring", *SMALL_PLAYERS, *learning, "--out", folder]) == 0
+    np.save(tmp_path / "rows.npy", rows[:, :2])
+    assert main(["evaluate", folder]) == 2
+    message = mistake(capsys.readouterr().err)
+    assert message.endswith("width is 2 but the generator learnt 3; give the data it learnt from")
