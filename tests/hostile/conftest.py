@@ -18,6 +18,10 @@ from .reader import check
 SECONDS = 60
 """Without an answer, a reader hangs."""
 
+NOTHING_RESERVED = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+"""Arrow's own allocator, and malloc for each of its threads, reserve far more addresses than they use, and a reader is
+bounded by its addresses."""
+
 
 class Reader:
     """Asks a `reader` process, and holds every answer to the same rules."""
@@ -35,7 +39,7 @@ class Reader:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=self.folder,
-                env=environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=environment() | NOTHING_RESERVED | {"PYTHONDONTWRITEBYTECODE": "1"},
             )
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps([kind, os.fspath(path)]) + "\n")
