@@ -11,6 +11,7 @@ from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
 from fastgan.networks import (
     OPTIMISERS,
     Network,
+    Noise,
     Optimiser,
     aligned,
     build_network,
@@ -20,7 +21,7 @@ from fastgan.networks import (
 )
 from fastgan.penalties import Penalty, lay_out
 from fastgan.settings import LATENTS, Settings
-from fastgan.state import STATISTICS, Gan, Noise, Role, Roles
+from fastgan.state import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
 from fastgan_kernels import ROLES, key_of
@@ -94,7 +95,7 @@ def build_generator(
     )
     if settings.token_noise and not spec.vocabulary:
         raise UserError(f"token_noise is {settings.token_noise} but the data are not tokens; leave it at 0")
-    net = net._replace(undecided=settings.token_noise or None)
+    net = net._replace(undecided=noise_of(settings, "token_noise", steps_per_epoch))
     return with_form(
         with_embedding(net, *table, of_tokens=False),
         dropout=settings.generator_dropout,
@@ -184,11 +185,10 @@ def penalty_of(settings: Settings) -> Penalty | None:
     )
 
 
-def noise_of(settings: Settings, steps_per_epoch: int) -> Noise | None:
-    """Constants of the instance noise, if there is to be any."""
-    if not settings.instance_noise:
-        return None
-    return Noise(settings.instance_noise, settings.instance_noise_epochs * steps_per_epoch)
+def noise_of(settings: Settings, kind: str, steps_per_epoch: int) -> Noise | None:
+    """Constants of the ``instance_noise`` or the ``token_noise``, if there is to be any."""
+    deviation, decay_epochs = getattr(settings, kind), getattr(settings, f"{kind}_epochs")
+    return Noise(deviation, decay_epochs * steps_per_epoch) if deviation else None
 
 
 def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoch: int) -> Gan:
@@ -241,7 +241,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         vocabulary=spec.vocabulary,
         real_rows=real_rows,
         pack=settings.packing,
-        noise=noise_of(settings, steps_per_epoch),
+        noise=noise_of(settings, "instance_noise", steps_per_epoch),
         slots=0,
         n_critic=settings.n_critic,
         n_generator=settings.n_generator,
@@ -259,10 +259,11 @@ def rescheduled(gan: Gan, settings: Settings, steps_per_epoch: int, rate_factor:
         rule = _optimiser(settings, rate * rate_factor, steps_per_epoch, net.optimiser.average_decay)
         return net._replace(optimiser=rule)
 
+    generator = player(gan.generator, settings.generator_lr)
     return gan._replace(
-        generator=player(gan.generator, settings.generator_lr),
+        generator=generator._replace(undecided=noise_of(settings, "token_noise", steps_per_epoch)),
         discriminator=player(gan.discriminator, settings.discriminator_lr),
-        noise=noise_of(settings, steps_per_epoch),
+        noise=noise_of(settings, "instance_noise", steps_per_epoch),
     )
 
 

@@ -70,6 +70,13 @@ class Spectral(NamedTuple):
     sums: np.ndarray
 
 
+class Noise(NamedTuple):
+    """Normal noise: its standard deviation, and the training steps in which that falls to zero; 0: it stays."""
+
+    deviation: float
+    decay_steps: float
+
+
 class Network(NamedTuple):
     """A dense network as flat buffers; every buffer is allocated once.
 
@@ -88,7 +95,7 @@ class Network(NamedTuple):
     updates : (1,) int64, updates made
     slope : of leaky ReLU below zero
     softmax_group : columns in each group of a final softmax; 0 without one
-    undecided : standard deviation of noise on its logits in training, None without
+    undecided : noise on its logits in training, None without
     """
 
     layers: np.ndarray
@@ -101,7 +108,7 @@ class Network(NamedTuple):
     spectral: Spectral | None
     form: Form | None
     embedding: Embedding | None
-    undecided: float | None
+    undecided: Noise | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray

@@ -12,7 +12,7 @@ from fastgan.step import (
     TRAIN_ON_BATCH,
 )
 
-SCHEDULES = ("warmup_epochs", "decay_epochs", "instance_noise_epochs")
+SCHEDULES = ("warmup_epochs", "decay_epochs", "instance_noise_epochs", "token_noise_epochs")
 """Settings whose effect changes from epoch to epoch."""
 
 

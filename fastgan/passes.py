@@ -65,7 +65,8 @@ def doubt(net, logits, first, batch):
     section 2.2, with Gumbel's numbers in the place of normal ones.
     """
     if batch is not None:
-        add_noise(logits, net.undecided, 0.0, batch.gan.key, batch.gan.clock, DOUBT + batch.draw, first)
+        gan, noise = batch.gan, net.undecided
+        add_noise(logits, noise.deviation, noise.decay_steps, gan.key, gan.clock, DOUBT + batch.draw, first)
 
 
 @part

@@ -139,6 +139,9 @@ class Settings:
         "standard deviation of noise on the generator's logits of tokens, so that it learns to choose them clearly",
         least=0.0,
     )
+    token_noise_epochs: float = knob(
+        "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
+    )
     sampling: str = knob(
         "training",
         "shuffle",
@@ -268,6 +271,7 @@ class Settings:
         """Raise `UserError` for a knob that has no effect because another is not set."""
         unread = (
             ("instance_noise_epochs", 0.0, "instance_noise", 0.0),
+            ("token_noise_epochs", 0.0, "token_noise", 0.0),
             ("penalty_every", 1, "gradient_penalty", "none"),
             ("penalty_weight", 10.0, "gradient_penalty", "none"),
             ("decay_start", 0.0, "decay_epochs", 0.0),

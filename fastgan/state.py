@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgan.forms import running_moments
-from fastgan.networks import Network
+from fastgan.networks import Network, Noise
 from fastgan.penalties import Half, Penalty
 from fastgan.team import Team
 
@@ -54,13 +54,6 @@ class Roles(NamedTuple):
     real: Role
     fake: Role
     generator: Role
-
-
-class Noise(NamedTuple):
-    """Noise on all that the discriminator sees: its standard deviation, and the steps in which that falls to zero."""
-
-    deviation: float
-    decay_steps: float
 
 
 class Gan(NamedTuple):

@@ -75,24 +75,22 @@ def test_schedules_go_on_in_the_epochs_of_the_first_data(tmp_path):
     np.testing.assert_array_equal(states[0].discriminator.params, states[1].discriminator.params)
 
 
-def test_noise_falls_over_its_epochs(make_trainer):
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize(("noise", "kind"), [("instance_noise", "numbers"), ("token_noise", "tokens")])
+def test_noise_falls_over_its_epochs(make_trainer, noise, kind, backend):
     """At its end D sees rows as they are: the step is that without noise."""
-    plain, noisy = (
-        make_trainer(rows=64, **settings)
-        for settings in ({}, dict(instance_noise=0.5, instance_noise_epochs=2))
-    )
-    for trainer in (plain, noisy):
-        trainer.gan.clock[:] = 8  # steps of 16 rows: the end of the second epoch
-        trainer.train(1)
-    np.testing.assert_array_equal(plain.gan.discriminator.params, noisy.gan.discriminator.params)
-    plain, noisy = (
-        make_trainer(rows=64, **settings)
-        for settings in ({}, dict(instance_noise=0.5, instance_noise_epochs=2))
-    )
-    for trainer in (plain, noisy):
-        trainer.gan.clock[:] = 7
-        trainer.train(1)
-    assert np.abs(plain.gan.discriminator.params - noisy.gan.discriminator.params).max() > 1e-5
+    for step, blurred in ((7, True), (8, False)):  # steps of 16 rows of 64: 8 is the end of the second epoch
+        trainers = [
+            make_trainer(kind, rows=64, backend=backend, **settings)
+            for settings in ({}, {noise: 0.5, f"{noise}_epochs": 2})
+        ]
+        for trainer in trainers:
+            trainer.gan.clock[:] = step
+            trainer.train(1)
+        plain, noisy = (trainer.gan.discriminator.params for trainer in trainers)
+        assert (np.abs(plain - noisy).max() > 1e-6) == blurred
+        if not blurred:
+            np.testing.assert_array_equal(plain, noisy)
 
 
 def test_changed_parameters_are_applied_under_spectral_norm(make_trainer):
@@ -106,6 +104,7 @@ def test_changed_parameters_are_applied_under_spectral_norm(make_trainer):
     ("settings", "message"),
     [
         (dict(instance_noise_epochs=5), "instance_noise_epochs is 5.0 but instance_noise is 0.0"),
+        (dict(token_noise_epochs=5), "token_noise_epochs is 5.0 but token_noise is 0.0"),
         (dict(penalty_every=16), "penalty_every is 16 but gradient_penalty is 'none'"),
         (dict(penalty_weight=3.0), "penalty_weight is 3.0 but gradient_penalty is 'none'"),
         (dict(decay="cosine"), "decay is 'cosine' but decay_epochs is 0.0"),

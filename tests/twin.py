@@ -102,7 +102,7 @@ class Player:
             x = y
         if self.group and self.noise and draw is not None:
             noise = np.zeros(x.shape, np.float32)
-            add_noise(noise, self.noise, 0.0, self.gan.key, self.gan.clock, DOUBT + draw, first)
+            add_noise(noise, *self.noise, self.gan.key, self.gan.clock, DOUBT + draw, first)
             x = x + torch.tensor(noise.astype(float))
         if self.group:
             return torch.softmax(x.reshape(len(x), -1, self.group), dim=2).reshape(x.shape)

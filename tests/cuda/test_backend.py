@@ -83,7 +83,7 @@ CHANGES = {
     "batch norm": dict(generator_norm="batch", discriminator_norm="batch", optimiser="sgd", update="joint"),
     "layer norm": dict(generator_norm="layer", discriminator_norm="layer", optimiser="sgd"),
     "label embedding": dict(classes=3, label_embedding=2),
-    "noise on logits": dict(kind="tokens", token_noise=2.0),
+    "noise on logits": dict(kind="tokens", token_noise=2.0, token_noise_epochs=2),
     "token embedding": dict(kind="tokens", token_embedding=2, gradient_penalty="wgan-gp", loss="wasserstein"),
     "maxout": dict(generator_activation="maxout", discriminator_activation="maxout", gradient_penalty="r1"),
 }
