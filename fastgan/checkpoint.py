@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from fastgan.atomic import write_atomically
 from fastgan.data.dataset import DataSpec
-from fastgan.errors import Damaged, UserError
+from fastgan.errors import Damaged, UserError, shown
 from fastgan.forms import running_moments
 from fastgan.json_rows import LARGEST
 from fastgan.outside import check_regular
@@ -101,6 +101,18 @@ def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:
             raise ValueError(f"{name} holds NaN or infinity")
 
 
+def _settings_from(values: dict[str, Any], path: str | Path) -> Settings:
+    unknown = sorted(values.keys() - {each.name for each in fields(Settings)})
+    if unknown:
+        raise UserError(
+            f"{path} has settings that this fastgan does not know ({', '.join(map(shown, unknown))}); "
+            "a newer one wrote it: upgrade fastgan"
+        )
+    settings = Settings(**values)
+    settings.check()
+    return settings
+
+
 class Stored:
     """A file read back: its kind ("generator" or "checkpoint"), arrays, settings and data description."""
 
@@ -108,8 +120,7 @@ class Stored:
         tensors, metadata = _read(path)
         try:
             self.kind: str = metadata["kind"]
-            self.settings = Settings(**json.loads(metadata["settings"]))
-            self.settings.check()
+            self.settings = _settings_from(json.loads(metadata["settings"]), path)
             self.n_classes = int(metadata["n_classes"])
             self.spec = DataSpec.from_metadata(
                 json.loads(metadata["data"]), tensors["data.scale"], tensors["data.shift"]

@@ -111,6 +111,7 @@ def train(
         raise UserError("steps is 0; it must be at least 1")
     if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
         wanted.data.source = "file"
+        wanted.data.rows = 0  # the recipe's number is how many its own source makes
     wanted = _changed(wanted, change or [])
 
     folder = resume or out or default_folder(wanted)

@@ -64,7 +64,7 @@ class GAN(Settings):
     ) -> Self:
         """Train on X; called again, train on. A bar shows progress on a terminal.
 
-        The first X decides the scaling, and how many steps an epoch of `decay_epochs` has.
+        The first X decides the scaling, and how many steps an epoch of `decay_epochs` and its like has.
 
         Parameters
         ----------

@@ -23,6 +23,7 @@ OPTIMISERS = ("adam", "sgd", "rmsprop")
 _NORM = "normalise the sums in the {}'s hidden layers, over the rows of a batch or the columns of each row"
 _CONCAT = "each hidden layer of the {} hands on, beside its outputs, what it has read"
 _DROPOUT = "share of the outputs of the {}'s hidden layers that is zeroed in training"
+_NOISE_EPOCHS = "epochs in which that noise falls to zero; 0: it stays"
 
 # How a value is refused, and how one of several in a list is.
 IS = "{name} is {value}; it must be {expected}"
@@ -130,18 +131,14 @@ class Settings:
         "standard deviation of noise on all that the discriminator sees, in network units",
         least=0.0,
     )
-    instance_noise_epochs: float = knob(
-        "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
-    )
+    instance_noise_epochs: float = knob("training", 0.0, _NOISE_EPOCHS, least=0.0)
     token_noise: float = knob(
         "training",
         0.0,
         "standard deviation of noise on the generator's logits of tokens, so that it learns to choose them clearly",
         least=0.0,
     )
-    token_noise_epochs: float = knob(
-        "training", 0.0, "epochs in which that noise falls to zero; 0: it stays", least=0.0
-    )
+    token_noise_epochs: float = knob("training", 0.0, _NOISE_EPOCHS, least=0.0)
     sampling: str = knob(
         "training",
         "shuffle",
@@ -281,7 +278,7 @@ class Settings:
             if getattr(self, name) != usual and getattr(self, other) == off:
                 raise UserError(
                     f"{name} is {getattr(self, name)!r} but {other} is {off!r}, so that it has no effect; "
-                    f"set {other} or leave {name} at {usual!r}"
+                    f"set {other}, or set {name} to {usual!r}"
                 )
         rate = max(self.generator_lr, self.discriminator_lr)
         if self.weight_decay * rate >= 1:

@@ -1,9 +1,8 @@
-"""What every test shares: no display, signals that are heard, and the same examples at every run."""
+"""What every test shares: no display, and the same examples at every run."""
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -34,10 +33,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # `nohup` and a script's background job start without them, and a command leaves ignored signals so.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if config.getoption("--examples"):
         count = config.getoption("--examples")
         settings.register_profile(

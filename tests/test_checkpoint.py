@@ -163,6 +163,11 @@ def test_parameters_of_another_dtype(path):
     refused(path, r"is not a whole fastgan file \(generator.params is float64")
 
 
+def test_a_setting_of_a_newer_fastgan(path):
+    edit(path, settings={"sharpness": 3, "a\nb": 1})
+    refused(path, r"settings that this fastgan does not know \('a\\nb', 'sharpness'\).*upgrade fastgan")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '"x"'])
 @pytest.mark.parametrize("name", ["settings", "data"])
 def test_edited_text(path, name, text):

@@ -225,17 +225,18 @@ def test_options_and_set_reach_the_recipe_of_the_run(tiny: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("form", ["npy", "csv"])
 def test_a_file_can_be_learnt_from(
-    form: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    many = recipes.load(tiny).data.rows + 64  # more than the recipe lets its own source make
+    rows = np.random.default_rng(0).normal(size=(many, 3)).astype(np.float32)
     if form == "npy":
         np.save("data.npy", rows)
     else:
         np.savetxt("data.csv", rows, delimiter=",", header="a,b,c", comments="")
     out = tmp_path / "run"
-    given = ["--set", "data.rows=0", "--steps", "2", "--out", str(out), "--log", "quiet"]
-    assert main(["train", str(tiny), "--data", f"data.{form}", *given]) == 0
+    assert main(["train", str(tiny), "--data", f"data.{form}", "--steps", "2", "--out", str(out)]) == 0
+    assert f"data: data.{form}, {many:,} rows" in capsys.readouterr().out
     assert fastgan.load(out / "generator.safetensors").sample(5).shape == (5, 3)
     kept = recipes.load(out / "recipe.toml").data
     assert (kept.source, kept.path) == ("file", str(tmp_path / f"data.{form}"))

@@ -237,9 +237,9 @@ TRAINING = ["train", "tiny.toml", "--out", "new"]
         *RECIPES,
         *(([*TRAINING, *each], expected) for each, expected in SETTINGS),
         *(
-            ([*TRAINING, "--set", "data.rows=0", "--set", "model.n_classes=5", "--data", name], expected)
+            ([*TRAINING, "--set", "model.n_classes=5", "--data", name], expected)
             if name == "labels.npz"
-            else ([*TRAINING, "--set", "data.rows=0", "--data", name], expected)
+            else ([*TRAINING, "--data", name], expected)
             for name, expected in DATA
         ),
         *((["train", "--resume", *each], expected) for each, expected in RESUME),

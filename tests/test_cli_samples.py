@@ -58,7 +58,7 @@ def test_a_class_is_asked_for_by_the_name_in_the_data(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("flowers.csv").write_text("a,b,label\n" + "1,2.5,1\n3,4,2\n5,1,3\n" * 20)
-    given = ["--data", "flowers.csv", "--set", "data.rows=0", "--steps", "2", "--out", "run"]
+    given = ["--data", "flowers.csv", "--steps", "2", "--out", "run"]
     assert main(["train", str(tiny), *given]) == 0
     assert "60 rows of 2, 3 classes" in capsys.readouterr().out
     assert main(["sample", "run", "--label", "3", "-n", "4", "-o", "x.csv"]) == 0

@@ -5,11 +5,14 @@ import pytest
 
 from fastgan import GAN, load
 from fastgan.errors import UserError
+from fastgan.own_loop import SCHEDULES
 from fastgan.step import TRAIN_DISCRIMINATOR, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 
 from .small_gan import X, small
 
 NONE = np.zeros(0, np.int64)
+NEEDED = {"instance_noise_epochs": {"instance_noise": 0.1}, "token_noise_epochs": {"token_noise": 0.1}}
+"""What makes a schedule's setting do something."""
 
 
 def test_pairs_need_whole_batches_and_real_rows_of_this_process(tmp_path):
@@ -32,13 +35,11 @@ def test_pairs_need_whole_batches_and_real_rows_of_this_process(tmp_path):
     "settings",
     [
         dict(gradient_penalty="r1", penalty_every=2),
-        dict(instance_noise=0.1, instance_noise_epochs=3),
-        dict(decay_epochs=4),
-        dict(warmup_epochs=4),
+        *({name: 4} | NEEDED.get(name, {}) for name in SCHEDULES),
     ],
 )
 def test_what_goes_by_steps_needs_whole_ones(make_trainer, settings):
-    trainer = make_trainer(**settings)
+    trainer = make_trainer("tokens", **settings)
     rows = trainer.dataset.array[:16]
     trainer.perform(TRAIN_ON_BATCH, rows, NONE)
     for action in (TRAIN_DISCRIMINATOR, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR):

@@ -9,7 +9,7 @@ import random
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,6 +53,18 @@ def recipe(backend: str = "numpy") -> Recipe:
 def kept(folder: Path) -> dict[str, bytes | None]:
     """What a stop may not change: all but times, which metrics hold, and the curves drawn from their rows."""
     return {name: content for name, content in tree(folder).items() if name.startswith(SAME)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _signals_are_heard() -> Iterator[None]:
+    """Under `nohup`, or behind a script's `&`, some are ignored, and a child inherits that."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in usual if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, usual[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="module")

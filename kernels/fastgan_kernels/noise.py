@@ -1,4 +1,4 @@
-"""Instance noise: what the discriminator sees is blurred, less and less.
+"""Noise on what the discriminator sees, or on logits of tokens, less and less of it.
 
 Sønderby et al. 2017, arXiv 1610.04490, section 2.5; Arjovsky and Bottou 2017, arXiv 1701.04862, section 3.
 """
@@ -68,6 +68,8 @@ _tiles_cpu = njit(**LOOPS)(tiles_of)
 @compiled(add_noise)
 def _add_noise_cpu(x, deviation, decay_steps, key, step, stream, first):
     left = np.float32(deviation_left(deviation, decay_steps, step[0]))
+    if left == 0:  # for good: nothing need be drawn
+        return
     rows, columns = x.shape
     tiles = _tiles_cpu(columns)
     for row in range(0, rows, GROUP):

@@ -24,6 +24,8 @@ def add_noise(x, deviation, decay_steps, key, step, stream, first, tiles):
         left = deviation
         if decay_steps > float32(0):
             left *= max(float32(0), float32(1) - float32(step[0]) / decay_steps)
+        if left == float32(0):  # for good: nothing need be drawn
+            return
         now, block = uint64(step[0]), uint64(first * tiles * LANES + thread)
         words = philox(block, uint64(stream), now & _LOW, now >> _SHIFT, uint64(key[0]), uint64(key[1]))
         drawn = normal_values(words[0], words[1], words[2], words[3], uint64(0))
