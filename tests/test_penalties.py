@@ -39,7 +39,7 @@ def test_no_two_things_lie_in_one_place(kind, joint, smooth):
     assert len(set(places)) == len(places) and max(places) < most
 
 
-@pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ["linear", "leaky_relu", "relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("vectors", [0, 3])
 def test_gradient_of_a_penalty_by_central_differences(make_trainer, kind, activation, vectors):

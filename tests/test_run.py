@@ -78,6 +78,12 @@ def test_pictures_open_and_show_something(name: str, folder: Path) -> None:
     assert np.ptp(np.asarray(Image.open(folder / name).convert("L"))) > 100
 
 
+def test_pictures_of_all_epochs_show_the_same_latent_vectors(tmp_path: Path) -> None:
+    train_run(tiny("optimiser.generator_lr=1e-30"), tmp_path / "run", Progress())
+    samples = tmp_path / "run" / "samples"
+    assert (samples / "epoch-0002.png").read_bytes() == (samples / "epoch-0004.png").read_bytes()
+
+
 def test_metrics_are_one_row_of_means_a_period_and_ascend(folder: Path) -> None:
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 4 * STEPS_PER_EPOCH + 1))

@@ -108,6 +108,34 @@ def test_gradients_of_a_penalised_step(make_trainer, penalty, update, activation
     np.testing.assert_allclose(d.params, twin.d.flat(), rtol=0, atol=2 * WEIGHTS)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_one_sided=True),
+        dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_every=2),
+        dict(gradient_penalty="r1", penalty_every=2),
+        dict(gradient_penalty="r1+r2", penalty_every=2, update="joint"),
+    ],
+    ids=str,
+)
+def test_steps_with_one_sided_and_lazy_penalties(make_trainer, settings, backend):
+    settings |= dict(penalty_weight=3.0, optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1)
+    usual = make_trainer(**settings | dict(penalty_one_sided=False, penalty_every=1))
+    run(usual)
+    trainer = make_trainer(backend=backend, **settings)
+    twin = Twin(trainer)
+    for count in range(3):
+        d_gradients = twin.step()
+        statistics = run(trainer)
+        d = trainer.gan.discriminator
+        if count == 0:
+            assert np.abs(d.grads - usual.gan.discriminator.grads).max() > 0.01
+        assert_gradients_equal(d.grads, d_gradients)
+        np.testing.assert_allclose(statistics, twin.statistics, rtol=1e-5, atol=STATISTICS)
+        np.testing.assert_allclose(d.params, twin.d.flat(), rtol=0, atol=4 * WEIGHTS)
+
+
 @pytest.mark.parametrize("loss", ROLES)
 @pytest.mark.parametrize("role", ["real", "fake"])
 def test_gradients_of_one_half(make_trainer, loss, role):
