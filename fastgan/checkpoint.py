@@ -102,6 +102,7 @@ def _check_arrays(tensors: Tensors, spec: DataSpec) -> None:
 
 
 def _settings_from(values: dict[str, Any], path: str | Path) -> Settings:
+    """Settings as a file has them, checked; `UserError` names those of a newer fastgan."""
     unknown = sorted(values.keys() - {each.name for each in fields(Settings)})
     if unknown:
         raise UserError(

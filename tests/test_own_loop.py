@@ -1,16 +1,19 @@
 """What a loop of the caller's own gets of the training methods, and what it is refused."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from fastgan import GAN, load
 from fastgan.errors import UserError
-from fastgan.own_loop import SCHEDULES
+from fastgan.settings import Settings
 from fastgan.step import TRAIN_DISCRIMINATOR, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
 
 from .small_gan import X, small
 
 NONE = np.zeros(0, np.int64)
+SCHEDULES = [each.name for each in fields(Settings) if each.name.endswith("_epochs")]
 NEEDED = {"instance_noise_epochs": {"instance_noise": 0.1}, "token_noise_epochs": {"token_noise": 0.1}}
 """What makes a schedule's setting do something."""
 
@@ -45,6 +48,15 @@ def test_what_goes_by_steps_needs_whole_ones(make_trainer, settings):
     for action in (TRAIN_DISCRIMINATOR, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR):
         with pytest.raises(UserError, match="which counts whole steps, but this is a part of one"):
             trainer.perform(action, rows[:0] if action == TRAIN_GENERATOR else rows, NONE)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_what_goes_by_epochs_needs_a_fit_first(name):
+    gan = small(vocabulary=2, **{name: 5.0} | NEEDED.get(name, {}))
+    with pytest.raises(
+        UserError, match=f"^{name} is 5.0 but a loop of your own has no epochs; call fit first"
+    ):
+        gan.train_on_batch(np.zeros((8, 3), np.int64))
 
 
 def test_the_discriminator_learns_from_the_generator_that_learns(tmp_path):

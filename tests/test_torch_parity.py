@@ -120,7 +120,8 @@ def test_gradients_of_a_penalised_step(make_trainer, penalty, update, activation
     ids=str,
 )
 def test_steps_with_one_sided_and_lazy_penalties(make_trainer, settings, backend):
-    settings |= dict(penalty_weight=3.0, optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1)
+    sgd = dict(optimiser="sgd", discriminator_lr=0.1, generator_lr=0.1)
+    settings = settings | sgd | dict(penalty_weight=3.0)
     usual = make_trainer(**settings | dict(penalty_one_sided=False, penalty_every=1))
     run(usual)
     trainer = make_trainer(backend=backend, **settings)
