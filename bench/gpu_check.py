@@ -73,7 +73,13 @@ def trainer(size: Size, **settings: Any) -> Any:
 
 def parity(results: Results) -> str:
     """The tests of every kernel and of whole steps, on the card."""
-    tests = [str(ROOT / "tests" / "cuda"), str(ROOT / "tests" / "kernels" / "test_embedding.py")]
+    files = (
+        "cuda/test_ops.py",
+        "cuda/test_backend.py",
+        "cuda/test_embedding.py",
+        "kernels/test_embedding.py",
+    )
+    tests = [str(ROOT / "tests" / file) for file in files]
     # Whatever else this interpreter's packages warn of is not asked here, nor is pytest's version.
     options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-o", "minversion=0", "-k", "cuda or gpu"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
@@ -215,13 +221,14 @@ def seconds_of(op: Callable[..., None], values: dict[str, Any], times: int = 50)
 def steps(results: Results) -> str:
     """Whole steps by turns with the frameworks that are here."""
     os.environ[DEVICE] = "cuda"
-    said = []
+    said, failed = [], False
     for name, size in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
             try:
                 found, missing = contest(size, CONTENDERS, Path(folder), rounds=7, seconds=0.3, threads=[1])
             except ContestError as error:
                 said.append(f"{name}: {' '.join(str(error).split())[:300]}")
+                failed = True
                 continue
         results.rows += contest_rows("gpu step", name, found, OURS)
         results.missing |= missing
@@ -230,6 +237,8 @@ def steps(results: Results) -> str:
             f"{contender} {times[contender] / times[OURS]:.1f}x" for contender in times if contender != OURS
         )
         said.append(f"{name} {1e6 * times[OURS]:.1f} us ({others})")
+    if failed:
+        raise CheckError("; ".join(said))
     return "; ".join(said)
 
 

@@ -97,14 +97,15 @@ def perform_roles(trainer: Any, real: np.ndarray, labels: np.ndarray) -> dict[st
     before = [net.params.copy() for net in players]
     found = {}
     for role, action in actions.items():
-        is_real, net = role == "d_real", gan.generator if role == "g" else gan.discriminator
+        is_real = role == "d_real"
         trainer.perform(action, real if is_real else real[:0], labels if is_real else none)
+        gan = trainer.gan  # brings back what a device made
         rows = len(gan.latent) if role == "g" else len(real)
         if is_real:
             batch = Batch(trainer.dataset.spec.to_network_units(real).astype(np.float32), labels.copy())
         else:
             batch = Batch(gan.latent[:rows].copy(), gan.latent_labels[:rows].copy())
-        found[role] = net.grads.copy(), batch
+        found[role] = (gan.generator if role == "g" else gan.discriminator).grads.copy(), batch
         for player, params in zip(players, before, strict=True):
             player.params[:] = params
     return found

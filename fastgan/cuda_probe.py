@@ -67,6 +67,9 @@ def look() -> Facts:
         import cupy
         from numba import cuda
 
+        importlib.import_module(
+            "numba.cuda.np.arrayobj"
+        )  # a first kernel would, and too new a NumPy breaks it
         versions = f"cupy {cupy.__version__}, numba-cuda {importlib.metadata.version('numba-cuda')}"
         driver, runtime = (
             _version(number)

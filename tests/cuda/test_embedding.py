@@ -62,7 +62,7 @@ def test_a_product_is_made_of_elements_that_others_read_and_write():
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)
     out = kernels.to_device(np.zeros((9, 10), np.float32))
     there = [kernels.to_device(each) for each in (a, b, squares.astype(np.float32), np.zeros(0, np.int64))]
-    kernel[TINY.blocks(9, 10), TINY.threads](
+    kernel[TINY.blocks(9, 10), TINY.threads(5)](
         9, 10, 5, there[0], there[1], out, there[2], there[3], 0, 0, 0, np.float32(0)
     )
     cuda.synchronize()

@@ -64,8 +64,21 @@ def test_every_activation(op, activation):
 )
 def test_every_tile(op, tile, monkeypatch):
     monkeypatch.setattr(device.dense, "tile_for", lambda m, n: tile)
-    rows, columns = tile.rows + 1 if tile.threads <= 64 else 3, tile.columns + 1 if tile.threads <= 64 else 5
+    rows, columns = tile.rows + 1 if tile.rows <= 16 else 3, tile.columns + 1 if tile.rows <= 16 else 5
     check(op, arguments(op, rows, 2 * tile.depth + 1, columns))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(device.SIMULATED, reason="sizes of real layers take a GPU")
+@pytest.mark.parametrize(
+    "shape", [(32, 784, 512), (64, 110, 256), (129, 1000, 65), (256, 1024, 1024)], ids=str
+)
+@pytest.mark.parametrize(
+    "op",
+    [fk.dense_forward, fk.conditional_forward, fk.dense_backward, fk.dense_tangent, fk.conditional_backward],
+)
+def test_layers_of_real_sizes(op, shape):
+    check(op, arguments(op, *shape), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("first", "count", "bias"), [(0, 4, 0), (4, 4, 0), (6, 2, 5), (2, 6, 5)])

@@ -98,10 +98,10 @@ def _multiply(
     """Launch a product with the tile for its shape; arrays are a, b, c, extra and labels."""
     if m > 0 and n > 0:
         tile = tile_for(m, n)
-        grid = tile.blocks(m, n)
+        grid, threads = tile.blocks(m, n), tile.threads(depth)
         m, n, depth, inputs, first, activation = np.array([m, n, depth, inputs, first, activation], np.int32)
         arguments = *arrays, inputs, first, activation, np.float32(slope)
-        launch(kernels[tile], grid, tile.threads, m, n, depth, *arguments)
+        launch(kernels[tile], grid, threads, m, n, depth, *arguments)
 
 
 @cuda.jit

@@ -94,7 +94,9 @@ def to_host(array: Any) -> np.ndarray:
 def launch(kernel: Any, blocks: Any, threads: Any, *arguments: Any) -> None:
     """Launch a kernel on CuPy's current stream."""
     if not SIMULATED:
-        _configured(kernel, blocks, threads, _current_stream())(*arguments)
+        # The driver's binding takes Python's whole numbers alone.
+        grid = tuple(map(int, blocks)) if isinstance(blocks, tuple) else int(blocks)
+        _configured(kernel, grid, threads, _current_stream())(*arguments)
         return
     # The simulator refuses arrays whose memory has gaps: these are copied, there and back.
     whole = [np.ascontiguousarray(each) if _has_gaps(each) else each for each in arguments]

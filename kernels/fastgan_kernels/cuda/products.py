@@ -1,9 +1,9 @@
 """The tiled matrix product that the dense kernels are made of.
 
 A block of threads makes one tile of ``c = a @ b``. In turns, its threads bring a slice of a's rows and of b's columns
-into shared memory, and each thread adds that slice's products to its own few sums, in registers. Where a tile is small,
-its threads form groups that share the depth, whose sums are added in their order at the end. Nothing is added
-atomically, so the same shapes give the same bits.
+into shared memory, while the next slice is on its way, and each thread adds that slice's products to its own few sums,
+in registers. Where a tile is small, its threads form groups that share the depth, whose sums are added in their order
+at the end. Nothing is added atomically, so the same shapes give the same bits.
 """
 
 from __future__ import annotations
@@ -11,8 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-from numba import cuda, float32, int32
+from numba import cuda, float32, uint32
+
+from .device import SIMULATED
+
+ALIGNMENT = None if SIMULATED else 16
+"""Bytes to which shared memory is aligned, so that a thread's neighbouring numbers are read at once."""
+
+PAD = 4
+"""Numbers by which rows in shared memory are longer, so that they begin in other banks."""
 
 
 class Tile(NamedTuple):
@@ -22,8 +29,8 @@ class Tile(NamedTuple):
     ----------
     rows, columns : of the tile
     depth : of the slice that one group has in shared memory
-    high, wide : rows and columns of one thread
-    groups : of threads that share the depth
+    high, wide : rows and columns of one thread, next to each other
+    groups : of threads that share the depth, at most
     """
 
     rows: int
@@ -34,9 +41,13 @@ class Tile(NamedTuple):
     groups: int
 
     @property
-    def threads(self) -> int:
-        """Threads of a block."""
-        return self.groups * (self.rows // self.high) * (self.columns // self.wide)
+    def each(self) -> int:
+        """Threads of a group."""
+        return (self.rows // self.high) * (self.columns // self.wide)
+
+    def threads(self, depth: int) -> int:
+        """Threads of a block: no more groups than a product's depth has slices, but whole warps."""
+        return max(min(self.groups, -(-depth // self.depth)) * self.each, min(32, self.groups * self.each))
 
     def blocks(self, rows: int, columns: int) -> tuple[int, int]:
         """Grid for a result of so many rows and columns."""
@@ -44,9 +55,9 @@ class Tile(NamedTuple):
 
 
 LARGE = Tile(64, 64, 16, 4, 4, 1)
-MIDDLE = Tile(32, 32, 16, 2, 2, 1)
-SMALL = Tile(16, 16, 16, 2, 2, 4)
-TINY = Tile(8, 8, 8, 2, 2, 2)
+MIDDLE = Tile(32, 32, 16, 4, 4, 4)
+SMALL = Tile(16, 16, 16, 4, 2, 8)
+TINY = Tile(8, 8, 16, 2, 2, 16)
 
 TILES = (LARGE, MIDDLE, SMALL, TINY)
 """From the fewest reads to the most blocks."""
@@ -56,12 +67,12 @@ ENOUGH = 96
 
 
 def tile_for(rows: int, columns: int) -> Tile:
-    """The first of `TILES` with `ENOUGH` blocks; where none has, the one that makes the most of few threads."""
-    for tile in TILES[:-1]:
+    """The first of `TILES` with `ENOUGH` blocks; where none has, the smallest."""
+    for tile in TILES:
         across, down = tile.blocks(rows, columns)
         if across * down >= ENOUGH:
             return tile
-    return TINY if min(rows, columns) <= TINY.rows else SMALL
+    return TILES[-1]
 
 
 def make_product(
@@ -82,62 +93,145 @@ def make_product(
     store : device function ``(total, b, c, extra, labels, inputs, row, column, activation, slope)``
     left_along, right_along : whether neighbours in memory are neighbours along the depth
     """
-    rows, columns, deep, high, wide, groups = map(np.int32, tile)
-    across, down = columns // wide, rows // high
-    each = across * down
-    # Shapes are made of plain whole numbers.
-    shares, slice_depth, left_rows, right_columns = tile.groups, tile.depth, tile.rows + 1, tile.columns + 1
-    own_rows, own_columns, all_sums = tile.high, tile.wide, tile.rows * tile.columns if tile.groups > 1 else 1
+    rows, columns, deep, high, wide, groups = tile
+    each, across = tile.each, columns // wide
+    left_row, right_row = rows + PAD, columns + PAD
+    left_slice, right_slice = deep * left_row, deep * right_row
+    lefts_each, rights_each = rows * deep // each, columns * deep // each
+    left_line, right_line = deep if left_along else rows, deep if right_along else columns
+    left_step, right_step = each // left_line, each // right_line
+    size, own = rows * columns, high * wide
+    room = groups * (left_slice + right_slice)
+    # All of these are powers of 2, and what bits cut out is known not to be negative, which as an index is cheaper.
+    each_bits, across_bits, column_bits = (n.bit_length() - 1 for n in (each, across, columns))
+    left_bits, right_bits = left_line.bit_length() - 1, right_line.bit_length() - 1
+    add_slice = make_slice(high, wide, deep, left_row, right_row)
 
     @cuda.jit
     def product(m, n, depth, a, b, c, extra, labels, inputs, first, activation, slope):
-        lefts = cuda.shared.array((shares, slice_depth, left_rows), float32)
-        rights = cuda.shared.array((shares, slice_depth, right_columns), float32)
-        others = cuda.shared.array((shares, all_sums), float32)
-        sums = cuda.local.array((own_rows, own_columns), float32)
-        group = int32(cuda.threadIdx.x // each)
-        thread = int32(cuda.threadIdx.x % each)
-        x, y = int32(thread % across), int32(thread // across)
-        top, side = int32(cuda.blockIdx.y * rows), int32(cuda.blockIdx.x * columns)
-        for i in range(high):
-            for j in range(wide):
-                sums[i, j] = float32(0)
-        for start in range(0, depth, groups * deep):
-            base = int32(start + group * deep)
-            for place in range(thread, rows * deep, each):
-                i = int32(place // deep if left_along else place % rows)
-                k = int32(place % deep if left_along else place // rows)
-                value = float32(0)
-                if top + i < m and base + k < depth:
-                    value = left(a, c, labels, inputs, first, int32(top + i), int32(base + k))
-                lefts[group, k, i] = value
-            for place in range(thread, columns * deep, each):
-                j = int32(place // deep if right_along else place % columns)
-                k = int32(place % deep if right_along else place // columns)
-                value = float32(0)
-                if side + j < n and base + k < depth:
-                    value = right(b, int32(base + k), int32(side + j))
-                rights[group, k, j] = value
-            cuda.syncthreads()
-            for k in range(deep):
-                for i in range(high):
-                    for j in range(wide):
-                        sums[i, j] += lefts[group, k, y + i * down] * rights[group, k, x + j * across]
-            cuda.syncthreads()
-        if groups > 1:
+        shared = cuda.shared.array(room, float32, ALIGNMENT)
+        coming_lefts = cuda.local.array(lefts_each, float32)
+        coming_rights = cuda.local.array(rights_each, float32)
+        sums = cuda.local.array(own, float32)
+        thread, group = cuda.threadIdx.x & (each - 1), cuda.threadIdx.x >> each_bits & (groups - 1)
+        active = cuda.blockDim.x >> each_bits
+        x, y = (thread & (across - 1)) * wide, (thread >> across_bits) * high
+        top, side = cuda.blockIdx.y * rows, cuda.blockIdx.x * columns
+        lefts, rights = group * left_slice, groups * left_slice + group * right_slice
+        # A thread brings every so many-th element of a line along memory, from a line, row or column, to others.
+        left_place, left_start = thread & (left_line - 1), thread >> left_bits
+        right_place, right_start = thread & (right_line - 1), thread >> right_bits
+        for i in range(high * wide):
+            sums[i] = float32(0)
+        last_row, last_column, last = uint32(m - 1), uint32(n - 1), uint32(depth - 1)
+        stride = active * deep
+        for start in range(-stride, depth, stride):  # the first turn only asks for what the second needs
+            base = start + group * deep
+            if start >= 0:
+                for p in range(lefts_each):
+                    line = left_start + p * left_step
+                    k, i = (left_place, line) if left_along else (line, left_place)
+                    value = coming_lefts[p] if uint32(base + k) <= last else float32(0)
+                    shared[lefts + k * left_row + i] = value
+                for p in range(rights_each):
+                    line = right_start + p * right_step
+                    k, j = (right_place, line) if right_along else (line, right_place)
+                    value = coming_rights[p] if uint32(base + k) <= last else float32(0)
+                    shared[rights + k * right_row + j] = value
+                cuda.syncthreads()
+            base += stride
+            if start + stride < depth:
+                # Past an edge the last element is read again; such a row or column is not stored, and the rest is 0.
+                for p in range(lefts_each):
+                    line = left_start + p * left_step
+                    k, i = (left_place, line) if left_along else (line, left_place)
+                    k, i = min(uint32(base + k), last), min(uint32(top + i), last_row)
+                    coming_lefts[p] = left(a, c, labels, inputs, first, uint32(i), uint32(k))
+                for p in range(rights_each):
+                    line = right_start + p * right_step
+                    k, j = (right_place, line) if right_along else (line, right_place)
+                    k, j = min(uint32(base + k), last), min(uint32(side + j), last_column)
+                    coming_rights[p] = right(b, uint32(k), uint32(j))
+            if start >= 0:
+                add_slice(sums, shared, lefts + y, rights + x)
+                cuda.syncthreads()
+        if groups == 1:
             for i in range(high):
                 for j in range(wide):
-                    others[group, (y + i * down) * columns + x + j * across] = sums[i, j]
-            cuda.syncthreads()
-        if group == 0:
-            for i in range(high):
-                for j in range(wide):
-                    row, column = int32(y + i * down), int32(x + j * across)
-                    total = sums[i, j]
-                    for other in range(1, groups):
-                        total += others[other, row * columns + column]
-                    row, column = int32(top + row), int32(side + column)
+                    row, column = top + y + i, side + x + j
                     if row < m and column < n:
+                        total = sums[i * wide + j]
+                        row, column = uint32(row), uint32(column)
                         store(total, b, c, extra, labels, inputs, row, column, activation, slope)
+        else:
+            for i in range(high):
+                for j in range(wide):
+                    shared[group * size + (y + i) * columns + x + j] = sums[i * wide + j]
+            cuda.syncthreads()
+            for place in range(cuda.threadIdx.x, size, cuda.blockDim.x):
+                total = shared[place]
+                for other in range(1, active):
+                    total += shared[other * size + place]
+                row, column = top + (place >> column_bits), side + (place & (columns - 1))
+                if row < m and column < n:
+                    row, column = uint32(row), uint32(column)
+                    store(total, b, c, extra, labels, inputs, row, column, activation, slope)
 
     return product
+
+
+def make_slice(high: int, wide: int, deep: int, left_row: int, right_row: int) -> Callable[..., None]:
+    """Make ``(sums, shared, left, right)``, which adds a slice's products to a thread's `high` times `wide` sums.
+
+    Row k of the thread's part of the slice begins at ``shared[left + k * left_row]`` and ``shared[right + k *
+    right_row]``. Written as instructions, since of Numba's loop LLVM makes one that reads number by number.
+    """
+    if SIMULATED:
+
+        def add_slice(sums, shared, left, right):
+            for k in range(deep):
+                one, other = left + k * left_row, right + k * right_row
+                for i in range(high):
+                    for j in range(wide):
+                        sums[i * wide + j] += shared[one + i] * shared[other + j]
+
+        return add_slice
+
+    from llvmlite import ir
+    from numba.cuda import types
+    from numba.cuda.extending import intrinsic
+
+    @intrinsic
+    def add_products(typing: Any, sums: Any, shared: Any, left: Any, right: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind, index = ir.FloatType(), ir.IntType(64)
+            totals, data = (
+                context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 1)
+            )
+            left_start, right_start = (builder.gep(data, [each]) for each in arguments[2:])
+            places = [builder.gep(totals, [index(i)]) for i in range(high * wide)]
+            results = [builder.load(place) for place in places]
+
+            def numbers(start: Any, offset: int, count: int) -> list[Any]:
+                vector = ir.VectorType(kind, count).as_pointer()
+                row = builder.load(
+                    builder.bitcast(builder.gep(start, [index(offset)]), vector), align=4 * count
+                )
+                return [builder.extract_element(row, ir.IntType(32)(i)) for i in range(count)]
+
+            for k in range(deep):
+                ones, others = (
+                    numbers(left_start, k * left_row, high),
+                    numbers(right_start, k * right_row, wide),
+                )
+                pairs = [(one, other) for one in ones for other in others]
+                results = [
+                    builder.fma(one, other, total) for (one, other), total in zip(pairs, results, strict=True)
+                ]
+            for place, total in zip(places, results, strict=True):
+                builder.store(total, place)
+            return context.get_dummy_value()
+
+        return types.void(sums, shared, types.int64, types.int64), generate
+
+    return add_products
