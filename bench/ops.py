@@ -186,11 +186,33 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         known["data"] = lambda: whole(VOCABULARY, ROWS, outputs // VOCABULARY).astype(np.uint8)
     if name == "grouped_softmax_backward":  # at a certain choice the gradient is 0 at once, never denormal
         known["y"] = lambda: np.tile(np.eye(1, VOCABULARY, dtype=np.float32), (rows, outputs // VOCABULARY))
+    if name.startswith("layers_"):
+        known |= two_layers(shape, normal)
     wanted = inspect.signature(OPS[name]).parameters
     unknown = [each for each in wanted if each not in known]
     if unknown:
         raise KeyError(f"{name}: no value to time it on for {', '.join(unknown)}; add it to bench/ops.py")
     return {each: known[each]() for each in wanted}
+
+
+def two_layers(shape: Shape, normal: Callable[..., np.ndarray]) -> dict[str, Callable[[], Any]]:
+    """Arguments of the ops that take a whole network: one of two layers, as wide as the shape's outputs."""
+    rows, inputs, outputs = shape.rows, shape.inputs, shape.outputs
+    first = (inputs + 1) * outputs
+    sizes = [(inputs, outputs, 0, inputs * outputs), (outputs, outputs, first, first + outputs * outputs)]
+    table = [(*size, kernels.RELU, layer * outputs) for layer, size in enumerate(sizes)]
+    vector, arena = first + (outputs + 1) * outputs, 2 * rows * outputs
+    known: dict[str, Callable[[], Any]] = {
+        "labels": lambda: np.zeros(0, np.int64),
+        "layers": lambda: np.array(table, np.int64),
+        "max_rows": lambda: rows,
+        "points": lambda: 0,
+        "rows": lambda: rows,
+        "outputs": lambda: normal(arena),
+        "deltas": lambda: normal(arena),
+        "square": lambda: np.abs(normal(vector)),
+    }
+    return known | dict.fromkeys(("params", "grads", "mean"), lambda: normal(vector))
 
 
 def interpreted(name: str) -> Callable[..., None]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import fastgan_kernels
-from fastgan.networks import END, INPUTS, OUTPUTS, UNITS, Network
+from fastgan.networks import END, Network
 from fastgan.state import STATISTICS, Gan, lasting
+from fastgan_kernels.layers import INPUTS, OUTPUTS, UNITS
 
 if TYPE_CHECKING:
     from fastgan.trainer import Trainer

@@ -11,7 +11,7 @@ import numpy as np
 import fastgan_kernels
 from fastgan.backends import Backend
 from fastgan.errors import UserError
-from fastgan.networks import Network, entries_of, whole_layers
+from fastgan.networks import Network, entries_of, is_plain, whole_layers
 from fastgan.staging import Stage
 from fastgan.state import STATISTICS, Gan, lasting
 from fastgan.step import TRAIN, perform
@@ -264,7 +264,8 @@ def twin_of(host: Gan) -> Gan:
     twin: Gan = _on_device(host)
 
     def player(net: Network) -> Network:
-        return net._replace(blocks=whole_layers(net.layers, entries_of(net)))
+        whole = True if is_plain(net) else None
+        return net._replace(blocks=whole_layers(net.layers, entries_of(net)), whole=whole)
 
     return twin._replace(
         generator=player(twin.generator), discriminator=player(twin.discriminator), ring=ring

@@ -14,7 +14,7 @@ import numpy as np
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.forms import hand_to_input
-from fastgan.networks import COUNT, FIRST, INPUTS, START, STOP, Network, aligned, applied
+from fastgan.networks import COUNT, FIRST, START, STOP, Network, aligned, applied
 from fastgan_kernels import (
     LINEAR,
     dense_backward_rows,
@@ -23,6 +23,7 @@ from fastgan_kernels import (
     embed_labels,
     embed_labels_backward,
 )
+from fastgan_kernels.layers import INPUTS
 
 
 class Embedding(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
-from fastgan.networks import ACTIVATION, INPUTS, OUTPUTS, Network, aligned, layer_rows
+from fastgan.networks import Network, aligned, layer_rows
 from fastgan.norms import (
     Norm,
     build_norm,
@@ -34,6 +34,7 @@ from fastgan_kernels import (
     maxout_tangent,
     take_columns,
 )
+from fastgan_kernels.layers import ACTIVATION, INPUTS, OUTPUTS
 
 # Streams of the masks of dropout, apart from those in `state`: the discriminator's, then the generator's.
 DISCRIMINATOR_MASKS, GENERATOR_MASKS = 2**30, 2**30 + 2**29

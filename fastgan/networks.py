@@ -12,6 +12,15 @@ from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.team import GROUP
 from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
+from fastgan_kernels.layers import (
+    ACTIVATION,
+    BIAS,
+    INPUTS,
+    UNITS,
+    WEIGHTS,
+    arena_rows,
+    layer_parameters,
+)
 
 if TYPE_CHECKING:
     from fastgan.embedding import Embedding
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 ADAM, SGD, RMSPROP = range(3)
 OPTIMISERS = {"adam": ADAM, "sgd": SGD, "rmsprop": RMSPROP}
 
-# Columns of a network's layer table.
-INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS, END = range(7)
+# A network's layer table has one more column than the ops of `fastgan_kernels.layers` read.
+END = UNITS + 1
 
 # Columns of its table of blocks: a layer, rows of its weights, the parameters from the first of these to the last (the
 # last block of a layer ends with its bias and scale), and those that the optimiser moves once the block's gradient is
@@ -96,6 +105,7 @@ class Network(NamedTuple):
     slope : of leaky ReLU below zero
     softmax_group : columns in each group of a final softmax; 0 without one
     undecided : noise on its logits in training, None without
+    whole : whether all layers are run by one op, as a device does it; None: one by one
     """
 
     layers: np.ndarray
@@ -109,6 +119,7 @@ class Network(NamedTuple):
     form: Form | None
     embedding: Embedding | None
     undecided: Noise | None
+    whole: bool | None
     outputs: np.ndarray
     deltas: np.ndarray
     curvature: np.ndarray
@@ -184,6 +195,7 @@ def build_network(
         form=None,
         embedding=None,
         undecided=None,
+        whole=None,
         outputs=aligned(max_rows * units),
         deltas=aligned(max_rows * units),
         curvature=aligned(max_rows * units if curved else 0),
@@ -245,6 +257,11 @@ def whole_layers(layers: np.ndarray, entries: int = 0) -> np.ndarray:
     return table
 
 
+def is_plain(net: Network) -> bool:
+    """Whether each layer applies its parameters as they are to what the one before made, and nothing else is done."""
+    return net.form is None and net.embedding is None and net.spectral is None
+
+
 def entries_of(net: Network) -> int:
     """Entries of the table that lies before the layers; 0 without one."""
     return net.embedding.entries if net.embedding else 0
@@ -273,9 +290,7 @@ def initialise(net: Network, method: str, std: float, random: np.random.Generato
 @part
 def weights(net, vector, layer):
     """Views of one layer's weights (inputs, outputs) and bias (outputs,) in `vector`."""
-    inputs, outputs = net.layers[layer, INPUTS], net.layers[layer, OUTPUTS]
-    start, bias = net.layers[layer, WEIGHTS], net.layers[layer, BIAS]
-    return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
+    return layer_parameters(net.layers, vector, layer)
 
 
 def _parameters(net, layer):
@@ -291,9 +306,7 @@ def applied(net, layer):
 @part
 def layer_rows(net, arena, layer, rows, first=0):
     """View of `rows` rows of one layer in an arena, from row `first` on: (rows, outputs)."""
-    outputs = net.layers[layer, OUTPUTS]
-    start = net.layers[layer, UNITS] * net.max_rows + first * outputs
-    return arena[start : start + rows * outputs].reshape((rows, outputs))
+    return arena_rows(net.layers, arena, net.max_rows, layer, first, rows)
 
 
 @part

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
-from fastgan.networks import ACTIVATION, BIAS, OUTPUTS, UNITS, Network, aligned, applied, layer_rows
+from fastgan.networks import Network, aligned, applied, layer_rows
 from fastgan.team import meet, share
 from fastgan_kernels import (
     LINEAR,
@@ -30,6 +30,7 @@ from fastgan_kernels import (
     running_inverse,
     update_running,
 )
+from fastgan_kernels.layers import ACTIVATION, BIAS, OUTPUTS, UNITS
 
 EPSILON = 1e-5
 MOMENTUM = 0.1

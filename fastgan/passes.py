@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgan.choice import only_with
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.embedding import carry_to_input, embedded, inputs_read, table_gradient, tangents_read
 from fastgan.forms import (
@@ -12,19 +12,7 @@ from fastgan.forms import (
     read_rows,
     run_layer,
 )
-from fastgan.networks import (
-    ACTIVATION,
-    COUNT,
-    FIRST,
-    LAYER,
-    OUTPUTS,
-    START,
-    STOP,
-    TABLE,
-    applied,
-    last_delta,
-    layer_rows,
-)
+from fastgan.networks import COUNT, FIRST, LAYER, START, STOP, TABLE, applied, last_delta, layer_rows
 from fastgan_kernels import (
     activation_backward,
     activation_curvature,
@@ -36,7 +24,10 @@ from fastgan_kernels import (
     first_column,
     grouped_softmax,
     grouped_softmax_backward,
+    layers_backward_rows,
+    layers_forward,
 )
+from fastgan_kernels.layers import ACTIVATION, OUTPUTS
 
 # Streams of the noise on logits, apart from those in `state` and `forms`.
 DOUBT = 3 * 2**30
@@ -49,12 +40,24 @@ def forward(net, x, labels, first=0, batch=None):
     The arena's rows from `first` on are written. Without a `forms.Batch`, it is run as for samples.
     """
     source, given = embedded(net, x, labels, first)
-    for layer in range(len(net.layers)):
-        source = run_layer(net, layer, source, given, first, batch)
+    source = run_layers(net, source, given, first, batch)
     if net.softmax_group > 0:
         doubt(net, source, first, batch)
         grouped_softmax(source, net.softmax_group)
     return source
+
+
+def _one_by_one(net, x, labels, first, batch):
+    for layer in range(len(net.layers)):
+        x = run_layer(net, layer, x, labels, first, batch)
+    return x
+
+
+@where("whole", without=_one_by_one)
+def run_layers(net, x, labels, first, batch):
+    """What the last layer makes where the first reads x, rows from `first` on, conditional on labels unless size 0."""
+    layers_forward(x, labels, net.layers, net.params, net.slope, net.max_rows, first, net.outputs)
+    return layer_rows(net, net.outputs, len(net.layers) - 1, len(x), first)
 
 
 @only_with("undecided")
@@ -89,18 +92,23 @@ def backward_rows(net, rows, first, dx, batch):
     carry_down(net, rows, first, first, dx, batch)
 
 
-@part
-def carry_down(net, rows, points, deltas, dx, batch):
-    """Carry deltas below the last activation down, by the outputs of the rows from `points` on, and into dx.
-
-    The deltas of all layers are those of the arena's rows from `deltas` on.
-    """
+def _down_one_by_one(net, rows, points, deltas, dx, batch):
     last = len(net.layers) - 1
     dz = last_delta(net, rows, deltas)
     for layer in range(last, 0, -1):
         w, _ = applied(net, layer)
         dz = hand_down(net, layer - 1, dz, w, points, deltas, batch)
     carry_to_input(net, dz, deltas, dx)
+
+
+@where("whole", without=_down_one_by_one)
+def carry_down(net, rows, points, deltas, dx, batch):
+    """Carry deltas below the last activation down, by the outputs of the rows from `points` on, and into dx.
+
+    The deltas of all layers are those of the arena's rows from `deltas` on.
+    """
+    room = net.max_rows, points, deltas, rows
+    layers_backward_rows(net.deltas, net.layers, net.params, net.outputs, net.slope, *room, dx)
 
 
 @part

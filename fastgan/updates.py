@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastgan.choice import only_with
+from fastgan.choice import only_with, where
 from fastgan.compiled import part
-from fastgan.networks import ADAM, BLOCK, INPUTS, MOVE_START, MOVE_STOP, OUTPUTS, SGD, weights
+from fastgan.networks import ADAM, BLOCK, MOVE_START, MOVE_STOP, SGD, weights
 from fastgan.passes import gradient
 from fastgan.team import meet
 from fastgan_kernels import (
@@ -13,6 +13,7 @@ from fastgan_kernels import (
     begin_update,
     clip,
     copy,
+    layers_adam,
     power_iteration,
     rmsprop,
     sgd,
@@ -21,6 +22,7 @@ from fastgan_kernels import (
     spectral_scale,
     sum_of_squares,
 )
+from fastgan_kernels.layers import INPUTS, OUTPUTS
 
 
 @part
@@ -31,9 +33,7 @@ def learn(net, x, labels, biased, team, step):
     """
     begin(net, step)
     if net.at_once:
-        for block in net.blocks:
-            gradient(net, block, x, labels, biased)
-            optimise(net, block[MOVE_START], block[MOVE_STOP])
+        move(net, x, labels, biased)
     else:
         for block in net.blocks:
             gradient(net, block, x, labels, biased)
@@ -44,6 +44,30 @@ def learn(net, x, labels, biased, team, step):
             optimise(net, block[MOVE_START], block[MOVE_STOP])
         meet(team)
         normalise(net, team, True)
+
+
+def _block_by_block(net, x, labels, biased):
+    for block in net.blocks:
+        gradient(net, block, x, labels, biased)
+        optimise(net, block[MOVE_START], block[MOVE_STOP])
+
+
+@where("whole", without=_block_by_block)
+def move(net, x, labels, biased):
+    """Update this thread's parameters, each along its gradient as soon as that is there."""
+    rule = net.optimiser
+    if rule.code != ADAM or biased < len(x):
+        _block_by_block(net, x, labels, biased)
+        return
+    if rule.weight_decay > 0:
+        shrink(net.params, net.rate, rule.weight_decay)
+    moments, arenas = (net.mean, net.square), (net.outputs, net.deltas, net.max_rows)
+    betas = rule.beta1, rule.beta2, rule.epsilon
+    layers_adam(
+        net.params, net.grads, *moments, net.layers, x, labels, *arenas, net.rate, net.updates, *betas
+    )
+    if net.average.size > 0:
+        average(net.params, net.average, net.updates, rule.average_decay)
 
 
 @part

@@ -25,13 +25,14 @@ from fastgan.checkpoint import Stored, checksum
 from fastgan.divergence import LIMIT, divergence
 from fastgan.errors import Diverged
 from fastgan.forms import fed_rows
-from fastgan.networks import WEIGHTS, Network, layer_rows, weights
+from fastgan.networks import Network, layer_rows, weights
 from fastgan.norms import columns_of
 from fastgan.progress import Progress, make_progress
 from fastgan.recipe import Recipe
 from fastgan.run import ROLLBACKS, train_run
 from fastgan.state import STATISTICS, lasting
 from fastgan.updates import spectral_state
+from fastgan_kernels.layers import WEIGHTS
 
 from .commands import STEPS_PER_EPOCH, TINY
 from .small_gan import X, small

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numba import njit
 
 from fastgan.build import build_team
-from fastgan.networks import COUNT, FIRST, INPUTS, LAYER, START, STOP, TABLE, share_out
+from fastgan.networks import COUNT, FIRST, LAYER, START, STOP, TABLE, share_out
 from fastgan.team import ARRIVALS, CANCELLED, GROUP, meet, share, team_of
+from fastgan_kernels.layers import INPUTS
 
 
 @given(rows=st.integers(0, 300), threads=st.integers(1, 17))

@@ -20,6 +20,7 @@ from .dense import (
 )
 from .dropout import dropout
 from .embedding import embed_labels, embed_labels_backward
+from .layers import layers_adam, layers_backward_rows, layers_forward
 from .losses import (
     BCE,
     HINGE,
@@ -108,6 +109,9 @@ __all__ = [
     "key_of",
     "layer_norm_backward",
     "layer_norm_forward",
+    "layers_adam",
+    "layers_backward_rows",
+    "layers_forward",
     "maxout",
     "maxout_backward",
     "maxout_tangent",

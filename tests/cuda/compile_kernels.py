@@ -6,6 +6,7 @@ holds float64.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -40,7 +41,7 @@ def launches():
     modules = [
         module
         for module in vars(kernels).values()
-        if getattr(module, "launch_over", None) or module is device
+        if hasattr(module, "launch") or hasattr(module, "launch_over")
     ]
     with mock.patch.object(device, "launch", record):
         for module in modules:
@@ -48,8 +49,12 @@ def launches():
                 module.launch = record
             if hasattr(module, "no_labels"):
                 module.no_labels = lambda: np.zeros(0, np.int64)
+        kernels.layers.to_device = lambda array: array
+        heights = itertools.cycle(kernels.layers.HIGH)
+        kernels.layers.rows_of_block = lambda rows: next(heights)
         for each in products.TILES:
             kernels.dense.tile_for = lambda m, n, each=each: each
+            kernels.layers.tile_of = lambda layers, each=each: each
             for name, op, arguments in cases():
                 owner, tile = (
                     name,

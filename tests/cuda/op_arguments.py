@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,8 @@ CLASSES, GROUP, PIECES, SLOPE = 3, 2, 3, 0.2
 
 def arguments(op, rows, inputs, outputs, **more):
     """Arguments of an op by the names of its parameters; what it writes is poisoned, unless it is updated in place."""
+    if op in (fk.layers_forward, fk.layers_backward_rows, fk.layers_adam):
+        return network_arguments(op, rows, inputs, outputs, **more)
     random = np.random.default_rng(rows)
     layer = inputs + (CLASSES if op.__name__.startswith("conditional") else 0)
     whole = partial(random.integers, 0)
@@ -200,6 +203,46 @@ def arguments(op, rows, inputs, outputs, **more):
     if op is fk.maxout_tangent:
         known["dy"] = poisoned(rows, outputs)
     known |= more
+    return {name: known[name] for name in inspect.signature(op).parameters}
+
+
+def table_of_layers(widths, classes):
+    """A network's table of layers, the first of which reads labels too."""
+    rows, offset, units = [], 0, 0
+    for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        inputs += classes if layer == 0 else 0
+        activation = fk.TANH if layer < len(widths) - 2 else fk.SIGMOID
+        rows.append((inputs, outputs, offset, offset + inputs * outputs, activation, units))
+        offset, units = offset + (inputs + 1) * outputs, units + outputs
+    return np.array(rows, np.int64), offset, units
+
+
+def network_arguments(op, rows, inputs, outputs, classes=CLASSES):
+    """Arguments of an op of `layers`: three layers whose rows lie in the middle of their arenas, where they may."""
+    layers, size, units = table_of_layers([inputs, outputs + 3, 2 * outputs + 1, outputs], classes)
+    first, max_rows = (0, rows + 1) if op is fk.layers_adam else (1, rows + 3)
+    known = {
+        "x": normals(1, rows, inputs),
+        "labels": np.random.default_rng(rows).integers(0, max(1, classes), rows if classes else 0),
+        "layers": layers,
+        "params": normals(2, size),
+        "slope": SLOPE,
+        "max_rows": max_rows,
+        "first": first,
+        "points": 2,
+        "rows": rows,
+        "outputs": 0.5 * normals(3, max_rows * units),
+        "deltas": normals(4, max_rows * units),
+        "dx": poisoned(rows, inputs + classes),
+        "grads": poisoned(size),
+        "mean": normals(5, size),
+        "square": np.abs(normals(6, size)) + 1,
+        "rate": np.full(1, 1e-3, np.float32),
+        "updates": np.full(1, 2),
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "epsilon": 1e-7,
+    }
     return {name: known[name] for name in inspect.signature(op).parameters}
 
 

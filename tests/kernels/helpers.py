@@ -26,6 +26,7 @@ class Contract(NamedTuple):
 
 # Inputs of the tests are of order one (logits up to 100), and one ulp of float32 is 1.2e-7 of its value.
 _SUMS = (3e-6, 3e-6)  # BLAS and our tiles add up to 130 products of order one in different orders
+_LAYERS = (1e-5, 1e-5)  # the same, one after the other
 _LOSS = (
     1e-6,
     3e-7,
@@ -86,6 +87,9 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.power_iteration: Contract("u v inverse", *_SUMS),
     fk.spectral_scale: Contract("out", *_UPDATE),
     fk.spectral_backward: Contract("dw sums", *_SUMS),
+    fk.layers_forward: Contract("outputs", *_LAYERS),
+    fk.layers_backward_rows: Contract("deltas dx", *_LAYERS),
+    fk.layers_adam: Contract("params grads mean square", *_LAYERS),
     fk.uniform: Contract("out", *_EXACT),
     fk.signs: Contract("out", *_EXACT),
     fk.integers: Contract("out", *_EXACT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import cuda, float32, int64
@@ -51,12 +52,19 @@ def adam(
         )
 
 
+def adam_constants(
+    beta1: float, beta2: float, epsilon: float
+) -> tuple[np.float32, np.float32, tuple[Any, ...]]:
+    """Logarithms of beta1 and beta2, and the five numbers that `adam_one` ends with."""
+    with np.errstate(divide="ignore"):  # of beta 0 the logarithm is -infinity, and 1 - beta^t is 1
+        log1, log2 = np.log([beta1, beta2]).astype(np.float32)
+    return log1, log2, tuple(np.array([beta1, 1 - beta1, beta2, 1 - beta2, epsilon], np.float32))
+
+
 @launched(optimisers.adam)
 def _adam(params, grads, mean, square, rate, updates, beta1, beta2, epsilon):
-    with np.errstate(divide="ignore"):  # of beta 0 the logarithm is -infinity, and 1 - beta^t is 1
-        logarithms = np.log([beta1, beta2]).astype(np.float32)
-    betas = np.array([beta1, 1 - beta1, beta2, 1 - beta2, epsilon], np.float32)
-    launch_over(adam, params.size, params, grads, mean, square, rate, updates, *logarithms, *betas)
+    log1, log2, betas = adam_constants(beta1, beta2, epsilon)
+    launch_over(adam, params.size, params, grads, mean, square, rate, updates, log1, log2, *betas)
 
 
 @cuda.jit

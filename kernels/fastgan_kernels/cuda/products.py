@@ -93,6 +93,53 @@ def make_product(
     store : device function ``(total, b, c, extra, labels, inputs, row, column, activation, slope)``
     left_along, right_along : whether neighbours in memory are neighbours along the depth
     """
+    rows, columns = tile.rows, tile.columns
+
+    @cuda.jit(device=True)
+    def left_of(given, row, k):
+        a, _, c, _, labels, inputs, first, _, _ = given
+        return left(a, c, labels, inputs, first, row, k)
+
+    @cuda.jit(device=True)
+    def right_of(given, k, column):
+        return right(given[1], k, column)
+
+    @cuda.jit(device=True)
+    def store_to(total, given, row, column):
+        _, b, c, extra, labels, inputs, _, activation, slope = given
+        store(total, b, c, extra, labels, inputs, row, column, activation, slope)
+
+    make_tile = make_tile_product(
+        tile, left_of, right_of, store_to, left_along=left_along, right_along=right_along
+    )
+
+    @cuda.jit
+    def product(m, n, depth, a, b, c, extra, labels, inputs, first, activation, slope):
+        given = (a, b, c, extra, labels, inputs, first, activation, slope)
+        make_tile(m, n, depth, cuda.blockIdx.y * rows, cuda.blockIdx.x * columns, given)
+
+    return product
+
+
+def make_tile_product(
+    tile: Tile,
+    left: Callable[..., Any],
+    right: Callable[..., Any],
+    store: Callable[..., Any],
+    *,
+    left_along: bool,
+    right_along: bool,
+) -> Any:
+    """Make the device function ``(m, n, depth, top, side, given)`` of the tile whose first element is (top, side).
+
+    All threads of a block call it, `Tile.threads` of them, with the same arguments.
+
+    Parameters
+    ----------
+    left, right : device functions ``(given, row, k)`` and ``(given, k, column)``: an element of either side
+    store : device function ``(total, given, row, column)``
+    left_along, right_along : whether neighbours in memory are neighbours along the depth
+    """
     rows, columns, deep, high, wide, groups = tile
     each, across = tile.each, columns // wide
     left_row, right_row = rows + PAD, columns + PAD
@@ -101,14 +148,14 @@ def make_product(
     left_line, right_line = deep if left_along else rows, deep if right_along else columns
     left_step, right_step = each // left_line, each // right_line
     size, own = rows * columns, high * wide
-    room = groups * (left_slice + right_slice)
+    room = groups * max(left_slice + right_slice, size)
     # All of these are powers of 2, and what bits cut out is known not to be negative, which as an index is cheaper.
     each_bits, across_bits, column_bits = (n.bit_length() - 1 for n in (each, across, columns))
     left_bits, right_bits = left_line.bit_length() - 1, right_line.bit_length() - 1
     add_slice = make_slice(high, wide, deep, left_row, right_row)
 
-    @cuda.jit
-    def product(m, n, depth, a, b, c, extra, labels, inputs, first, activation, slope):
+    @cuda.jit(device=True)
+    def tile_product(m, n, depth, top, side, given):
         shared = cuda.shared.array(room, float32, ALIGNMENT)
         coming_lefts = cuda.local.array(lefts_each, float32)
         coming_rights = cuda.local.array(rights_each, float32)
@@ -116,12 +163,11 @@ def make_product(
         thread, group = cuda.threadIdx.x & (each - 1), cuda.threadIdx.x >> each_bits & (groups - 1)
         active = cuda.blockDim.x >> each_bits
         x, y = (thread & (across - 1)) * wide, (thread >> across_bits) * high
-        top, side = cuda.blockIdx.y * rows, cuda.blockIdx.x * columns
         lefts, rights = group * left_slice, groups * left_slice + group * right_slice
         # A thread brings every so many-th element of a line along memory, from a line, row or column, to others.
         left_place, left_start = thread & (left_line - 1), thread >> left_bits
         right_place, right_start = thread & (right_line - 1), thread >> right_bits
-        for i in range(high * wide):
+        for i in range(own):
             sums[i] = float32(0)
         last_row, last_column, last = uint32(m - 1), uint32(n - 1), uint32(depth - 1)
         stride = active * deep
@@ -146,38 +192,28 @@ def make_product(
                     line = left_start + p * left_step
                     k, i = (left_place, line) if left_along else (line, left_place)
                     k, i = min(uint32(base + k), last), min(uint32(top + i), last_row)
-                    coming_lefts[p] = left(a, c, labels, inputs, first, uint32(i), uint32(k))
+                    coming_lefts[p] = left(given, uint32(i), uint32(k))
                 for p in range(rights_each):
                     line = right_start + p * right_step
                     k, j = (right_place, line) if right_along else (line, right_place)
                     k, j = min(uint32(base + k), last), min(uint32(side + j), last_column)
-                    coming_rights[p] = right(b, uint32(k), uint32(j))
+                    coming_rights[p] = right(given, uint32(k), uint32(j))
             if start >= 0:
                 add_slice(sums, shared, lefts + y, rights + x)
                 cuda.syncthreads()
-        if groups == 1:
-            for i in range(high):
-                for j in range(wide):
-                    row, column = top + y + i, side + x + j
-                    if row < m and column < n:
-                        total = sums[i * wide + j]
-                        row, column = uint32(row), uint32(column)
-                        store(total, b, c, extra, labels, inputs, row, column, activation, slope)
-        else:
-            for i in range(high):
-                for j in range(wide):
-                    shared[group * size + (y + i) * columns + x + j] = sums[i * wide + j]
-            cuda.syncthreads()
-            for place in range(cuda.threadIdx.x, size, cuda.blockDim.x):
-                total = shared[place]
-                for other in range(1, active):
-                    total += shared[other * size + place]
-                row, column = top + (place >> column_bits), side + (place & (columns - 1))
-                if row < m and column < n:
-                    row, column = uint32(row), uint32(column)
-                    store(total, b, c, extra, labels, inputs, row, column, activation, slope)
+        for i in range(high):
+            for j in range(wide):
+                shared[group * size + (y + i) * columns + x + j] = sums[i * wide + j]
+        cuda.syncthreads()
+        for place in range(cuda.threadIdx.x, size, cuda.blockDim.x):
+            total = shared[place]
+            for other in range(1, active):
+                total += shared[other * size + place]
+            row, column = top + (place >> column_bits), side + (place & (columns - 1))
+            if row < m and column < n:
+                store(total, given, uint32(row), uint32(column))
 
-    return product
+    return tile_product
 
 
 def make_slice(high: int, wide: int, deep: int, left_row: int, right_row: int) -> Callable[..., None]:
