@@ -1,7 +1,7 @@
 """Compile every kernel, with the types that its launcher gives it, for real cards; needs no card and no driver.
 
-Prints a line of JSON a kernel and compute capability: registers, bytes of stack and of spills, and whether its code
-holds float64.
+Prints a line of JSON a kernel and compute capability: a block's threads, a thread's registers, bytes of stack and of
+spills, and whether its code holds float64.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ CAPABILITIES = ((8, 0), (9, 0))
 
 
 def launches():
-    """Each kernel with the types of one launch, by a name."""
+    """Each kernel with the types of one launch, by a name, and the most threads that a block of it has."""
     found = {}
 
     def record(kernel, blocks, threads, *arguments):
         types = tuple(typeof(each) for each in arguments)
-        found.setdefault((kernel, types), f"{owner}{tile}-{len(found)}")
+        name, most = found.get((kernel, types), (f"{owner}{tile}-{len(found)}", 0))
+        found[kernel, types] = name, max(threads, most)
 
     modules = [
         module
@@ -49,12 +50,12 @@ def launches():
                 module.launch = record
             if hasattr(module, "no_labels"):
                 module.no_labels = lambda: np.zeros(0, np.int64)
-        kernels.layers.to_device = lambda array: array
+        kernels.learning.to_device = lambda array: array
         heights = itertools.cycle(kernels.layers.HIGH)
         kernels.layers.rows_of_block = lambda rows: next(heights)
-        for each in products.TILES:
+        for each, own in zip(products.TILES, kernels.learning.TILES, strict=True):
             kernels.dense.tile_for = lambda m, n, each=each: each
-            kernels.layers.tile_of = lambda layers, each=each: each
+            kernels.learning.tile_of = lambda layers, own=own: own
             for name, op, arguments in cases():
                 owner, tile = (
                     name,
@@ -107,10 +108,12 @@ def main():
     assembler = ptxas()
     if assembler is None:
         sys.exit("no ptxas: pip install 'numba-cuda[cu12]'")
-    for (kernel, types), name in launches().items():
+    for (kernel, types), (name, threads) in launches().items():
         for capability in CAPABILITIES:
             row = compiled(kernel, types, capability, assembler)
-            print(json.dumps({"kernel": name, "capability": capability, **row}), flush=True)
+            print(
+                json.dumps({"kernel": name, "capability": capability, "threads": threads, **row}), flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -217,9 +217,10 @@ def table_of_layers(widths, classes):
     return np.array(rows, np.int64), offset, units
 
 
-def network_arguments(op, rows, inputs, outputs, classes=CLASSES):
+def network_arguments(op, rows, inputs, outputs, hidden=(), classes=CLASSES):
     """Arguments of an op of `layers`: three layers whose rows lie in the middle of their arenas, where they may."""
-    layers, size, units = table_of_layers([inputs, outputs + 3, 2 * outputs + 1, outputs], classes)
+    hidden = hidden or (outputs + 3, 2 * outputs + 1)
+    layers, size, units = table_of_layers([inputs, *hidden, outputs], classes)
     first, max_rows = (0, rows + 1) if op is fk.layers_adam else (1, rows + 3)
     known = {
         "x": normals(1, rows, inputs),
@@ -255,6 +256,9 @@ def cases():
         data = np.zeros((20, shape[2]), dtype)
         yield f"gather_rows {np.dtype(dtype)}", fk.gather_rows, arguments(fk.gather_rows, *shape, data=data)
     yield "copy int64", fk.copy, {"source": np.zeros(3, np.int64), "out": np.zeros(3, np.int64)}
+    for op in (fk.layers_forward, fk.layers_backward_rows):
+        for hidden in ((64, 64), (128, 128), (128, 128), (128, 128)):  # on few rows and on many
+            yield f"{op.__name__} {hidden}", op, arguments(op, 3, 2, 2, hidden=hidden, classes=0)
     wide = poisoned(3, 9)[:, 2:5]
     yield (
         "acgan_head_rows in a wider array",

@@ -18,7 +18,10 @@ from .device import SIMULATED
 ALIGNMENT = None if SIMULATED else 16
 """Bytes to which shared memory is aligned, so that a thread's neighbouring numbers are read at once."""
 
-PAD = 4
+AT_ONCE = 4
+"""Numbers that one instruction reads, at most."""
+
+PAD = AT_ONCE
 """Numbers by which rows in shared memory are longer, so that they begin in other banks."""
 
 
@@ -54,13 +57,13 @@ class Tile(NamedTuple):
         return -(-columns // self.columns), -(-rows // self.rows)
 
 
-LARGE = Tile(64, 64, 16, 4, 4, 1)
-MIDDLE = Tile(32, 32, 16, 4, 4, 4)
-SMALL = Tile(16, 16, 16, 4, 2, 8)
+LARGE = Tile(64, 32, 16, 8, 4, 4)
+MIDDLE = Tile(32, 32, 16, 8, 4, 8)
+SMALL = Tile(16, 16, 32, 4, 2, 8)
 TINY = Tile(8, 8, 16, 2, 2, 16)
 
 TILES = (LARGE, MIDDLE, SMALL, TINY)
-"""From the fewest reads to the most blocks."""
+"""From the fewest reads to the most blocks; measured, see ``bench/NOTES.md``."""
 
 ENOUGH = 96
 """Blocks that keep a card busy: it has some hundred multiprocessors."""
@@ -109,8 +112,9 @@ def make_product(
         _, b, c, extra, labels, inputs, _, activation, slope = given
         store(total, b, c, extra, labels, inputs, row, column, activation, slope)
 
+    finish = make_finish(tile, store_to)
     make_tile = make_tile_product(
-        tile, left_of, right_of, store_to, left_along=left_along, right_along=right_along
+        tile, left_of, right_of, finish, left_along=left_along, right_along=right_along
     )
 
     @cuda.jit
@@ -121,11 +125,32 @@ def make_product(
     return product
 
 
+def make_finish(tile: Tile, store: Callable[..., Any]) -> Any:
+    """Make the last part of a tile product, ``(shared, m, n, top, side, given)``, of a device function for each sum.
+
+    That is ``store(total, given, row, column)``; neighbouring threads have neighbours of a row.
+    """
+    size, columns = tile.rows * tile.columns, tile.columns
+    each_bits, column_bits = (n.bit_length() - 1 for n in (tile.each, columns))
+
+    @cuda.jit(device=True)
+    def finish(shared, m, n, top, side, given):
+        for place in range(cuda.threadIdx.x, size, cuda.blockDim.x):
+            total = shared[place]
+            for other in range(1, cuda.blockDim.x >> each_bits):
+                total += shared[other * size + place]
+            row, column = top + (place >> column_bits), side + (place & (columns - 1))
+            if row < m and column < n:
+                store(total, given, uint32(row), uint32(column))
+
+    return finish
+
+
 def make_tile_product(
     tile: Tile,
     left: Callable[..., Any],
     right: Callable[..., Any],
-    store: Callable[..., Any],
+    finish: Callable[..., Any],
     *,
     left_along: bool,
     right_along: bool,
@@ -137,7 +162,8 @@ def make_tile_product(
     Parameters
     ----------
     left, right : device functions ``(given, row, k)`` and ``(given, k, column)``: an element of either side
-    store : device function ``(total, given, row, column)``
+    finish : device function ``(shared, m, n, top, side, given)``, as `make_finish` makes it: a group's sums lie in
+        shared memory row by row, those of one group after those of another
     left_along, right_along : whether neighbours in memory are neighbours along the depth
     """
     rows, columns, deep, high, wide, groups = tile
@@ -150,7 +176,7 @@ def make_tile_product(
     size, own = rows * columns, high * wide
     room = groups * max(left_slice + right_slice, size)
     # All of these are powers of 2, and what bits cut out is known not to be negative, which as an index is cheaper.
-    each_bits, across_bits, column_bits = (n.bit_length() - 1 for n in (each, across, columns))
+    each_bits, across_bits = each.bit_length() - 1, across.bit_length() - 1
     left_bits, right_bits = left_line.bit_length() - 1, right_line.bit_length() - 1
     add_slice = make_slice(high, wide, deep, left_row, right_row)
 
@@ -205,13 +231,7 @@ def make_tile_product(
             for j in range(wide):
                 shared[group * size + (y + i) * columns + x + j] = sums[i * wide + j]
         cuda.syncthreads()
-        for place in range(cuda.threadIdx.x, size, cuda.blockDim.x):
-            total = shared[place]
-            for other in range(1, active):
-                total += shared[other * size + place]
-            row, column = top + (place >> column_bits), side + (place & (columns - 1))
-            if row < m and column < n:
-                store(total, given, uint32(row), uint32(column))
+        finish(shared, m, n, top, side, given)
 
     return tile_product
 
@@ -249,11 +269,14 @@ def make_slice(high: int, wide: int, deep: int, left_row: int, right_row: int) -
             results = [builder.load(place) for place in places]
 
             def numbers(start: Any, offset: int, count: int) -> list[Any]:
-                vector = ir.VectorType(kind, count).as_pointer()
-                row = builder.load(
-                    builder.bitcast(builder.gep(start, [index(offset)]), vector), align=4 * count
-                )
-                return [builder.extract_element(row, ir.IntType(32)(i)) for i in range(count)]
+                found, once = [], min(count, AT_ONCE)
+                for first in range(offset, offset + count, once):
+                    place = builder.bitcast(
+                        builder.gep(start, [index(first)]), ir.VectorType(kind, once).as_pointer()
+                    )
+                    vector = builder.load(place, align=4 * once)
+                    found += [builder.extract_element(vector, ir.IntType(32)(i)) for i in range(once)]
+                return found
 
             for k in range(deep):
                 ones, others = (
