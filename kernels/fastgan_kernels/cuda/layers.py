@@ -8,7 +8,6 @@ registers. Kernels are made for one network, whose sizes are constants in them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,30 +119,21 @@ def _forward_layer(layer: Layer, high: int, place: int, labelled: bool) -> tuple
     return fetch, run
 
 
-def _all(parts: list[Any], join: Callable[[Any, Any], Any]) -> Any:
-    """One device function of many."""
-    return functools.reduce(join, parts)
+def _one_after_the_other(parts: list[Any]) -> Any:
+    """Make one device function that calls all of these with its arguments."""
+    if len(parts) == 1:
+        return parts[0]
+    first, others = parts[0], _one_after_the_other(parts[1:])
 
-
-def _then_fetch(one: Any, other: Any) -> Any:
     @_device
-    def fetch(params, held):
-        one(params, held)
-        other(params, held)
+    def both(*given):
+        first(*given)
+        others(*given)
 
-    return fetch
-
-
-def _then_run(one: Any, other: Any) -> Any:
-    @_device
-    def run(held, given, values, parts, array, top, rows, max_rows, first, slope):
-        one(held, given, values, parts, array, top, rows, max_rows, first, slope)
-        other(held, given, values, parts, array, top, rows, max_rows, first, slope)
-
-    return run
+    return both
 
 
-@functools.lru_cache(maxsize=64)
+@functools.cache
 def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     """Make the kernel ``(x, labels, params, slope, max_rows, first, outputs)`` of one network for x of `read` columns.
 
@@ -159,7 +149,7 @@ def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
         runs.append(run)
         place += layer.forward[2] + 1
     size, held_size = high * THREADS, place
-    fetch_all, run_all = _all(fetches, _then_fetch), _all(runs, _then_run)
+    fetch_all, run_all = _one_after_the_other(fetches), _one_after_the_other(runs)
 
     @cuda.jit
     def forward(x, labels, params, slope, max_rows, first, outputs):
@@ -236,25 +226,7 @@ def _backward_layer(
     return fetch, look, run
 
 
-def _then_look(one: Any, other: Any) -> Any:
-    @_device
-    def look(outputs, seen, top, rows, max_rows, points):
-        one(outputs, seen, top, rows, max_rows, points)
-        other(outputs, seen, top, rows, max_rows, points)
-
-    return look
-
-
-def _then_carry(one: Any, other: Any) -> Any:
-    @_device
-    def run(held, seen, values, parts, deltas, dx, top, rows, max_rows, first, slope):
-        one(held, seen, values, parts, deltas, dx, top, rows, max_rows, first, slope)
-        other(held, seen, values, parts, deltas, dx, top, rows, max_rows, first, slope)
-
-    return run
-
-
-@functools.lru_cache(maxsize=64)
+@functools.cache
 def make_backward(layers: tuple[Layer, ...], onto_input: bool, high: int) -> Any:
     """Make the kernel ``(deltas, params, outputs, slope, max_rows, points, first, rows, dx)`` of one network."""
     place, parts_size = 0, 1
@@ -274,11 +246,7 @@ def make_backward(layers: tuple[Layer, ...], onto_input: bool, high: int) -> Any
         runs.append(run)
         place += some * each
     size, held_size, seen_size = high * THREADS, place, len(runs) * high
-    fetch_all, look_all, run_all = (
-        _all(fetches, _then_fetch),
-        _all(looks, _then_look),
-        _all(runs, _then_carry),
-    )
+    fetch_all, look_all, run_all = (_one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
     @cuda.jit

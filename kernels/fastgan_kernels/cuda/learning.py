@@ -164,9 +164,12 @@ def tile_of(layers: np.ndarray) -> Tile:
     return next((tile for tile in TILES if sum(_tiles(layers, tile)) >= ENOUGH), TILES[-1])
 
 
-@functools.lru_cache(maxsize=64)
+@functools.cache
 def _table(layers: bytes, tile: Tile) -> Any:
-    """The table with `BLOCKS`, on the device: made once, for a captured step may not copy from the host."""
+    """The table with `BLOCKS`, on the device: made once, for a captured step may not copy from the host.
+
+    It is never given back, for a graph may read it as long as there is one.
+    """
     table = np.frombuffer(layers, np.int64).reshape(-1, UNITS + 1)
     return to_device(np.column_stack([table, np.cumsum([0, *_tiles(table, tile)])[:-1]]))
 
