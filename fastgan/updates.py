@@ -56,18 +56,16 @@ def _block_by_block(net, x, labels, biased):
 def move(net, x, labels, biased):
     """Update this thread's parameters, each along its gradient as soon as that is there."""
     rule = net.optimiser
-    if rule.code != ADAM or biased < len(x):
+    if rule.code != ADAM or biased < len(x):  # the rows of a penalty are no part of the biases' gradient
         _block_by_block(net, x, labels, biased)
         return
-    if rule.weight_decay > 0:
-        shrink(net.params, net.rate, rule.weight_decay)
+    decay(net, 0, len(net.params))
     moments, arenas = (net.mean, net.square), (net.outputs, net.deltas, net.max_rows)
     betas = rule.beta1, rule.beta2, rule.epsilon
     layers_adam(
         net.params, net.grads, *moments, net.layers, x, labels, *arenas, net.rate, net.updates, *betas
     )
-    if net.average.size > 0:
-        average(net.params, net.average, net.updates, rule.average_decay)
+    follow(net, 0, len(net.params))
 
 
 @part
@@ -105,16 +103,28 @@ def optimise(net, start, stop):
     )
     if net.squares.size > 0:
         clip(grads, net.squares, rule.clip_norm)
-    if rule.weight_decay > 0:
-        shrink(params, net.rate, rule.weight_decay)
+    decay(net, start, stop)
     if rule.code == ADAM:
         adam(params, grads, mean, square, net.rate, net.updates, rule.beta1, rule.beta2, rule.epsilon)
     elif rule.code == SGD:
         sgd(params, grads, mean, net.rate, rule.momentum)
     else:
         rmsprop(params, grads, square, net.rate, rule.rho, rule.epsilon)
+    follow(net, start, stop)
+
+
+@part
+def decay(net, start, stop):
+    """Pull the parameters from `start` to `stop` towards 0, if they decay, before they are moved."""
+    if net.optimiser.weight_decay > 0:
+        shrink(net.params[start:stop], net.rate, net.optimiser.weight_decay)
+
+
+@part
+def follow(net, start, stop):
+    """Take the average of the parameters from `start` to `stop`, if there is one, after them."""
     if net.average.size > 0:
-        average(params, net.average[start:stop], net.updates, rule.average_decay)
+        average(net.params[start:stop], net.average[start:stop], net.updates, net.optimiser.average_decay)
 
 
 @part

@@ -6,7 +6,6 @@ spills, and whether its code holds float64.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
@@ -50,12 +49,12 @@ def launches():
                 module.launch = record
             if hasattr(module, "no_labels"):
                 module.no_labels = lambda: np.zeros(0, np.int64)
-        kernels.learning.to_device = lambda array: array
-        heights = itertools.cycle(kernels.layers.HIGH)
-        kernels.layers.rows_of_block = lambda rows: next(heights)
-        for each, own in zip(products.TILES, kernels.learning.TILES, strict=True):
+        kernels.learning.to_device, kernels.learning.device_number = lambda array: array, lambda: 0
+        heights = (*kernels.layers.HIGH, 1)
+        for each, own, high in zip(products.TILES, kernels.learning.TILES, heights, strict=True):
             kernels.dense.tile_for = lambda m, n, each=each: each
             kernels.learning.tile_of = lambda layers, own=own: own
+            kernels.layers.rows_of_block = lambda rows, high=high: high
             for name, op, arguments in cases():
                 owner, tile = (
                     name,
@@ -80,7 +79,15 @@ def compiled(kernel, types, capability, assembler):
         numba.cuda.dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=capability)
     )
     with stand_in:
-        ptx, _ = cuda.compile(kernel.py_func, types, device=False, abi="numba", output="ptx", cc=capability)
+        bounds = kernel.targetoptions.get("launch_bounds")
+        options = {
+            "device": False,
+            "abi": "numba",
+            "output": "ptx",
+            "cc": capability,
+            "launch_bounds": bounds,
+        }
+        ptx, _ = cuda.compile(kernel.py_func, types, **options)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "kernel.ptx"
         source.write_text(ptx)

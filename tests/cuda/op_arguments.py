@@ -257,8 +257,9 @@ def cases():
         yield f"gather_rows {np.dtype(dtype)}", fk.gather_rows, arguments(fk.gather_rows, *shape, data=data)
     yield "copy int64", fk.copy, {"source": np.zeros(3, np.int64), "out": np.zeros(3, np.int64)}
     for op in (fk.layers_forward, fk.layers_backward_rows):
-        for hidden in ((64, 64), (128, 128), (128, 128), (128, 128)):  # on few rows and on many
-            yield f"{op.__name__} {hidden}", op, arguments(op, 3, 2, 2, hidden=hidden, classes=0)
+        for widths in ((2, 64, 64, 8), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512)):
+            inputs, *hidden, outputs = widths
+            yield f"{op.__name__} {widths}", op, arguments(op, 3, inputs, outputs, hidden=hidden, classes=0)
     wide = poisoned(3, 9)[:, 2:5]
     yield (
         "acgan_head_rows in a wider array",

@@ -65,6 +65,7 @@ CHANGES = {
     "bits": dict(latent="bits"),
     "sgd": dict(optimiser="sgd", momentum=0.5),
     "rmsprop": dict(optimiser="rmsprop"),
+    "weight decay and average": dict(weight_decay=0.1, ema=0.9),
     "falling rate": dict(decay_start=0.02, decay_epochs=0.1),
     "activations": dict(generator_activation="tanh", discriminator_activation="sigmoid", output="sigmoid"),
     "wgan-gp": dict(loss="wasserstein", gradient_penalty="wgan-gp", penalty_one_sided=True),

@@ -69,6 +69,39 @@ def test_every_tile(op, tile, monkeypatch):
     check(op, arguments(op, rows, 2 * tile.depth + 1, columns))
 
 
+@pytest.mark.parametrize("classes", [0, CLASSES])
+@pytest.mark.parametrize("high", device.layers.HIGH)
+@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows])
+def test_a_block_for_some_rows(op, high, classes, monkeypatch):
+    monkeypatch.setattr(device.layers, "rows_of_block", lambda rows: high)
+    check(op, arguments(op, 5, 4, 3, classes=classes))
+
+
+@pytest.mark.parametrize("tile", device.learning.TILES[1:], ids=str)
+def test_every_tile_of_adam(tile, monkeypatch):
+    monkeypatch.setattr(device.learning, "tile_of", lambda layers: tile)
+    check(fk.layers_adam, arguments(fk.layers_adam, 17, 4, 3))
+
+
+@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows, fk.layers_adam])
+def test_no_rows(op):
+    check(op, arguments(op, 0, 4, 3, classes=0))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(device.SIMULATED, reason="sizes of real networks take a GPU")
+@pytest.mark.parametrize("rows", [1, 33, 200, 700])
+@pytest.mark.parametrize(
+    "widths", [(8, 64, 64, 1), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512), (30, 600, 9)]
+)
+@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows, fk.layers_adam])
+def test_networks_of_real_sizes(op, widths, rows):
+    inputs, *hidden, outputs = widths
+    given = arguments(op, rows, inputs, outputs, hidden=hidden)
+    given["params"] /= 16
+    check(op, given, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(device.SIMULATED, reason="sizes of real layers take a GPU")
 @pytest.mark.parametrize(

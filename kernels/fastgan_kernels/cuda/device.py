@@ -135,6 +135,15 @@ def _external(pointer: int) -> Any:
     return cuda.external_stream(pointer)
 
 
+def device_number() -> int:
+    """CuPy's current device."""
+    if SIMULATED:
+        return 0
+    import cupy
+
+    return int(cupy.cuda.runtime.getDevice())
+
+
 @functools.cache
 def no_labels() -> Any:
     """The labels of rows without classes: (0,) int64."""

@@ -22,8 +22,14 @@ from .device import SIMULATED, launch
 THREADS = 16 if SIMULATED else 512
 """Of a block; no layer may be wider."""
 
-MOST_HELD = {1: 80, 2: 48, 4: 48}
-"""Weights that a thread holds in registers, at most, by rows of a block: a thread may have 128."""
+MOST_HELD = {1: 80, 2: 56, 4: 56}
+"""Numbers that a thread holds in registers, at most, by rows of a block: for all it may have 128."""
+
+MOST_LAYERS = 8
+"""Of a network: kernels of deeper ones take long to compile."""
+
+BOUNDED: dict[str, Any] = {} if SIMULATED else {"launch_bounds": THREADS}
+"""What tells the compiler how many registers there are."""
 
 MOST_SHARES = 16
 """Threads that share the depth of one sum, at most; their parts are added up one after the other."""
@@ -41,7 +47,7 @@ _device = cuda.jit(device=True)
 
 
 class Layer(NamedTuple):
-    """A row of the table of layers, and where a thread holds what it needs of this layer."""
+    """A row of the table of layers, and how the threads of a block share the layer."""
 
     inputs: int
     outputs: int
@@ -64,6 +70,12 @@ class Layer(NamedTuple):
         bits = min((self.outputs - 1).bit_length(), room, 2 if SIMULATED else 5)
         return bits, -(-self.inputs // (THREADS >> bits)), -(-self.outputs >> bits)
 
+    def held(self, high: int) -> tuple[int, int]:
+        """Numbers that a thread holds of this layer: weights and a bias, and, backward, weights and what it made."""
+        _, _, each = self.forward
+        _, some, of_each = self.backward
+        return each + 1, some * of_each + high
+
 
 def layers_of(table: np.ndarray) -> tuple[Layer, ...]:
     """A table of layers as constants."""
@@ -72,11 +84,9 @@ def layers_of(table: np.ndarray) -> tuple[Layer, ...]:
 
 def is_narrow(layers: tuple[Layer, ...], high: int) -> bool:
     """Whether one launch runs all layers: whether the threads of a block can hold all weights."""
-    if max(max(layer.inputs, layer.outputs) for layer in layers) > THREADS:
+    if len(layers) > MOST_LAYERS or max(max(layer.inputs, layer.outputs) for layer in layers) > THREADS:
         return False
-    forward = sum(layer.forward[2] for layer in layers)
-    backward = sum(layer.backward[1] * layer.backward[2] for layer in layers)
-    return max(forward, backward) <= MOST_HELD[high]
+    return max(map(sum, zip(*(layer.held(high) for layer in layers), strict=True))) <= MOST_HELD[high]
 
 
 def _forward_layer(layer: Layer, high: int, place: int, labelled: bool) -> tuple[Any, Any]:
@@ -151,7 +161,7 @@ def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     size, held_size = high * THREADS, place
     fetch_all, run_all = _one_after_the_other(fetches), _one_after_the_other(runs)
 
-    @cuda.jit
+    @cuda.jit(**BOUNDED)
     def forward(x, labels, params, slope, max_rows, first, outputs):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(size, float32)
@@ -249,7 +259,7 @@ def make_backward(layers: tuple[Layer, ...], onto_input: bool, high: int) -> Any
     fetch_all, look_all, run_all = (_one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
-    @cuda.jit
+    @cuda.jit(**BOUNDED)
     def backward(deltas, params, outputs, slope, max_rows, points, first, rows, dx):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(parts_size, float32)
@@ -278,10 +288,10 @@ def _layers_forward(x, labels, layers, params, slope, max_rows, first, outputs):
     known, high = layers_of(layers), rows_of_block(len(x))
     if not is_narrow(known, high):
         network.layers_forward.dispatch(object)(x, labels, layers, params, slope, max_rows, first, outputs)
-        return
-    numbers = np.float32(slope), np.int64(max_rows), np.int64(first)
-    kernel = make_forward(known, x.shape[1], high)
-    launch(kernel, -(-len(x) // high), THREADS, x, labels, params, *numbers, outputs)
+    elif len(x) > 0:
+        numbers = np.float32(slope), np.int64(max_rows), np.int64(first)
+        kernel = make_forward(known, x.shape[1], high)
+        launch(kernel, -(-len(x) // high), THREADS, x, labels, params, *numbers, outputs)
 
 
 @launched(network.layers_backward_rows)
@@ -291,9 +301,7 @@ def _layers_backward_rows(deltas, layers, params, outputs, slope, max_rows, poin
         network.layers_backward_rows.dispatch(object)(
             deltas, layers, params, outputs, slope, max_rows, points, first, rows, dx
         )
-        return
-    if len(known) == 1 and dx.size == 0:
-        return  # a single layer has none below it
-    numbers = np.float32(slope), *np.array([max_rows, points, first, rows], np.int64)
-    kernel = make_backward(known, dx.size > 0, high)
-    launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, dx)
+    elif rows > 0 and (len(known) > 1 or dx.size > 0):  # a single layer has none below it
+        numbers = np.float32(slope), *np.array([max_rows, points, first, rows], np.int64)
+        kernel = make_backward(known, dx.size > 0, high)
+        launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, dx)

@@ -17,7 +17,8 @@ from .. import layers as network
 from ..dispatch import launched
 from ..layers import INPUTS, OUTPUTS, UNITS, WEIGHTS
 from ..optimisers import adam_one
-from .device import launch, to_device
+from .device import device_number, launch, to_device
+from .layers import Layer, layers_of
 from .optimisers import adam_constants
 from .products import Tile, make_tile_product
 
@@ -153,25 +154,23 @@ ADAM = {tile: make_adam(tile) for tile in TILES}
 """The raw kernels, by tile."""
 
 
-def _tiles(layers: np.ndarray, tile: Tile) -> list[int]:
+def tiles_of(layers: tuple[Layer, ...], tile: Tile) -> list[int]:
     """Tiles of each layer's weights and bias."""
-    sizes = layers[:, [INPUTS, OUTPUTS]].tolist()
-    return [math.prod(tile.blocks(inputs + 1, outputs)) for inputs, outputs in sizes]
+    return [math.prod(tile.blocks(layer.inputs + 1, layer.outputs)) for layer in layers]
 
 
-def tile_of(layers: np.ndarray) -> Tile:
+def tile_of(layers: tuple[Layer, ...]) -> Tile:
     """The first of `TILES` that all layers together have enough of, or the smallest."""
-    return next((tile for tile in TILES if sum(_tiles(layers, tile)) >= ENOUGH), TILES[-1])
+    return next((tile for tile in TILES if sum(tiles_of(layers, tile)) >= ENOUGH), TILES[-1])
 
 
 @functools.cache
-def _table(layers: bytes, tile: Tile) -> Any:
+def _table(layers: tuple[Layer, ...], tile: Tile, device: int) -> Any:
     """The table with `BLOCKS`, on the device: made once, for a captured step may not copy from the host.
 
     It is never given back, for a graph may read it as long as there is one.
     """
-    table = np.frombuffer(layers, np.int64).reshape(-1, UNITS + 1)
-    return to_device(np.column_stack([table, np.cumsum([0, *_tiles(table, tile)])[:-1]]))
+    return to_device(np.column_stack([layers, np.cumsum([0, *tiles_of(layers, tile)])[:-1]]))
 
 
 @launched(network.layers_adam)
@@ -192,8 +191,9 @@ def _layers_adam(
     beta2,
     epsilon,
 ):
-    tile = tile_of(layers)
-    table = _table(layers[:, : UNITS + 1].tobytes(), tile)
+    known = layers_of(layers)
+    tile = tile_of(known)
+    table, blocks = _table(known, tile, device_number()), sum(tiles_of(known, tile))
     numbers = np.int64(max_rows), rate, updates, *adam_constants(beta1, beta2, epsilon)
     arrays = params, grads, mean, square, table, x, labels, outputs, deltas
-    launch(ADAM[tile], sum(_tiles(layers, tile)), tile.groups * tile.each, *arrays, *numbers)
+    launch(ADAM[tile], blocks, tile.groups * tile.each, *arrays, *numbers)

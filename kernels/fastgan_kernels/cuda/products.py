@@ -8,6 +8,7 @@ at the end. Nothing is added atomically, so the same shapes give the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -50,11 +51,12 @@ class Tile(NamedTuple):
 
     def threads(self, depth: int) -> int:
         """Threads of a block: no more groups than a product's depth has slices, but whole warps."""
-        return max(min(self.groups, -(-depth // self.depth)) * self.each, min(32, self.groups * self.each))
+        needed = max(1, -(-depth // self.depth), 32 // self.each)
+        return min(self.groups, needed) * self.each
 
     def blocks(self, rows: int, columns: int) -> tuple[int, int]:
-        """Grid for a result of so many rows and columns."""
-        return -(-columns // self.columns), -(-rows // self.rows)
+        """Grid for a result of so many rows and columns: rows first, of which there may be more than 65,535 tiles."""
+        return -(-rows // self.rows), -(-columns // self.columns)
 
 
 LARGE = Tile(64, 32, 16, 8, 4, 4)
@@ -72,8 +74,7 @@ ENOUGH = 96
 def tile_for(rows: int, columns: int) -> Tile:
     """The first of `TILES` with `ENOUGH` blocks; where none has, the smallest."""
     for tile in TILES:
-        across, down = tile.blocks(rows, columns)
-        if across * down >= ENOUGH:
+        if math.prod(tile.blocks(rows, columns)) >= ENOUGH:
             return tile
     return TILES[-1]
 
@@ -120,7 +121,7 @@ def make_product(
     @cuda.jit
     def product(m, n, depth, a, b, c, extra, labels, inputs, first, activation, slope):
         given = (a, b, c, extra, labels, inputs, first, activation, slope)
-        make_tile(m, n, depth, cuda.blockIdx.y * rows, cuda.blockIdx.x * columns, given)
+        make_tile(m, n, depth, cuda.blockIdx.x * rows, cuda.blockIdx.y * columns, given)
 
     return product
 
@@ -195,7 +196,7 @@ def make_tile_product(
         right_place, right_start = thread & (right_line - 1), thread >> right_bits
         for i in range(own):
             sums[i] = float32(0)
-        last_row, last_column, last = uint32(m - 1), uint32(n - 1), uint32(depth - 1)
+        last_row, last_column, last = uint32(m - 1), uint32(n - 1), uint32(max(depth, 1) - 1)
         stride = active * deep
         for start in range(-stride, depth, stride):  # the first turn only asks for what the second needs
             base = start + group * deep
