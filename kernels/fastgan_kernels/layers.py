@@ -26,10 +26,7 @@ INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS = range(6)
 which place the layer's rows in an arena. A layer's bias follows its weights."""
 
 
-_view = register_jitable(inline="always")  # left to LLVM, a view of a view takes a small step 4 % longer
-
-
-@_view
+@register_jitable
 def layer_parameters(layers, vector, layer):
     """Views of one layer's weights (inputs, outputs) and bias (outputs,) in a vector like the parameters."""
     inputs, outputs = layers[layer, INPUTS], layers[layer, OUTPUTS]
@@ -37,7 +34,7 @@ def layer_parameters(layers, vector, layer):
     return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
 
 
-@_view
+@register_jitable
 def arena_rows(layers, arena, max_rows, layer, first, rows):
     """View of what one layer has of `rows` rows, from row `first` on, in an arena of `max_rows`: (rows, outputs)."""
     outputs = layers[layer, OUTPUTS]
