@@ -234,10 +234,11 @@ def seconds_of(op: Callable[..., None], values: dict[str, Any], times: int = 50)
     """Median over some launches of a graph of so many calls, by the card's own clock; repeated on the same arrays."""
     import cupy
 
+    from fastgan.cuda import HOST
     from fastgan_kernels import cuda
 
     there = [
-        cuda.to_device(each) if isinstance(each, np.ndarray) and name != "layers" else each
+        cuda.to_device(each) if isinstance(each, np.ndarray) and name not in HOST else each
         for name, each in values.items()
     ]
     cupy.cuda.Device().synchronize()  # the arrays were filled on another stream

@@ -67,9 +67,8 @@ def look() -> Facts:
         import cupy
         from numba import cuda
 
-        importlib.import_module(
-            "numba.cuda.np.arrayobj"
-        )  # a first kernel would, and too new a NumPy breaks it
+        # The first kernel would import it, which too new a NumPy breaks.
+        importlib.import_module("numba.cuda.np.arrayobj")
         versions = f"cupy {cupy.__version__}, numba-cuda {importlib.metadata.version('numba-cuda')}"
         driver, runtime = (
             _version(number)

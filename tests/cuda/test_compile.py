@@ -12,8 +12,11 @@ import pytest
 
 from ..commands import environment
 
-MOST_REGISTERS = 160
-"""Of a thread."""
+MOST_REGISTERS = 128
+"""Of a thread: two blocks of 256 then share a multiprocessor's 65,536."""
+
+LARGE_TILES, MOST_OF_LARGE_TILES = (" 64x32", " 32x32"), 160
+"""Products whose threads have 8 x 4 sums each; there are few such blocks, one for a multiprocessor."""
 
 ALL_REGISTERS = 65_536
 """Of a multiprocessor, and so of a block; a thread's are given out by eights."""
@@ -44,7 +47,8 @@ def test_every_kernel_compiles_to_lean_code(rows):
     for row in rows:
         assert row["stack"] == row["spilled"] == 0, row
         assert not row["float64"], row
-        assert 0 < row["registers"] <= MOST_REGISTERS, row
+        large = any(tile in row["kernel"] for tile in LARGE_TILES)
+        assert 0 < row["registers"] <= (MOST_OF_LARGE_TILES if large else MOST_REGISTERS), row
         assert -(-row["registers"] // 8) * 8 * row["threads"] <= ALL_REGISTERS, row
 
 

@@ -77,7 +77,7 @@ def test_a_block_for_some_rows(op, high, classes, monkeypatch):
     check(op, arguments(op, 5, 4, 3, classes=classes))
 
 
-@pytest.mark.parametrize("tile", device.learning.TILES[1:], ids=str)
+@pytest.mark.parametrize("tile", device.learning.TILES, ids=str)
 def test_every_tile_of_adam(tile, monkeypatch):
     monkeypatch.setattr(device.learning, "tile_of", lambda layers: tile)
     check(fk.layers_adam, arguments(fk.layers_adam, 17, 4, 3))

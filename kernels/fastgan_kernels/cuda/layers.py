@@ -147,8 +147,8 @@ def _one_after_the_other(parts: list[Any]) -> Any:
 def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     """Make the kernel ``(x, labels, params, slope, max_rows, first, outputs)`` of one network for x of `read` columns.
 
-    Of the first layer's inputs, those after the columns of x are one-hot labels. A block has `THREADS` threads and
-    `high` rows of x.
+    Its arguments are those of `layers.layers_forward`, slope float32 and whole numbers int64. Of the first layer's
+    inputs, those after the columns of x are one-hot labels. A block has `THREADS` threads and `high` rows of x.
     """
     labelled, classes_at, width = read < layers[0].inputs, layers[0].weights, layers[0].outputs
     layers = (layers[0]._replace(inputs=read), *layers[1:])
@@ -238,7 +238,10 @@ def _backward_layer(
 
 @functools.cache
 def make_backward(layers: tuple[Layer, ...], onto_input: bool, high: int) -> Any:
-    """Make the kernel ``(deltas, params, outputs, slope, max_rows, points, first, rows, dx)`` of one network."""
+    """Make the kernel ``(deltas, params, outputs, slope, max_rows, points, first, rows, dx)`` of one network.
+
+    Its arguments are those of `layers.layers_backward_rows`; dx is written if `onto_input`. Blocks as `make_forward`.
+    """
     place, parts_size = 0, 1
     fetches: list[Any] = []
     looks: list[Any] = []

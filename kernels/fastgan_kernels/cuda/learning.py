@@ -62,7 +62,12 @@ def _delta(given, k, column):
 
 
 def make_adam(tile: Tile) -> Any:
-    """Make the kernel of one tile: a block a tile, `BLOCKS` of them before a layer's."""
+    """Make the kernel of one tile: a block a tile, `BLOCKS` of them before a layer's.
+
+    Its arguments are those of `layers.layers_adam`, the table with `BLOCKS` on the device, max_rows int64, and in
+    the place of the betas and epsilon what `optimisers.adam_constants` makes of them. A block has ``groups * each``
+    threads of the tile.
+    """
     rows, columns, groups = tile.rows, tile.columns, tile.groups
     size, threads = rows * columns, tile.groups * tile.each
     own = size // threads
