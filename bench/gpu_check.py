@@ -3,8 +3,8 @@
 It needs an interpreter with numpy, numba, numba-cuda, cupy and pytest, and no installation. In this order: the tests
 of tests/cuda on the card; a captured step against an uncaptured one, byte by byte; 10,000 steps, whose memory must not
 grow; the host's time a step; steps under compute-sanitizer, where that is installed; steps at four sizes beside
-PyTorch and JAX, where they are; what each kernel reaches of the card's bandwidth and arithmetic. A short table comes
-last, and the figures go to ``bench/results``. It exits with 1 if anything failed.
+PyTorch and JAX, where they are; what training methods cost; what each kernel reaches of the card's bandwidth and
+arithmetic. A short table comes last, and the figures go to ``bench/results``. It exits with 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if __name__ == "__main__":  # without an installation
 
 import numpy as np  # noqa: E402
 
-from bench.ops import OPS, SHAPES, arguments  # noqa: E402
+from bench.gpu_kernels import kernels  # noqa: E402
+from bench.gpu_methods import methods  # noqa: E402
 from bench.results import FOLDER, Results, Row, contest_rows  # noqa: E402
 from bench.rounds import ContestError, Summary, contest  # noqa: E402
 from bench.sizes import SEQ8, STEPS, Size  # noqa: E402
@@ -43,21 +44,6 @@ NUMBA_CUDA = "numba-cuda 0.30.4"
 MANY = 10_000
 LEAK = 2**20
 """Bytes by which the card's used memory may grow over `MANY` steps: less than any buffer of a step made anew."""
-
-
-PRODUCTS = {
-    **dict.fromkeys(
-        ("dense_forward", "dense_backward_rows", "dense_backward_weights", "conditional_forward"), 1
-    ),
-    **{"dense_backward": 2, "conditional_backward": 1, "conditional_backward_weights": 1},
-}
-"""Matrix products of rows x inputs x outputs that an op makes."""
-
-PICKED = ("data", "ring")
-"""Arrays of which an op touches a few rows."""
-
-SHOWN = ("dense_forward of the FLOP/s", "dense_backward of the FLOP/s", "adam of the bandwidth")
-"""Of the last table."""
 
 
 class CheckError(Exception):
@@ -177,90 +163,6 @@ def sanitizer(results: Results) -> str:
     return "memcheck and racecheck find nothing"
 
 
-def kernels(results: Results) -> str:
-    """What every op reaches of the card's bandwidth and float32 arithmetic at `bench.ops.SHAPES`."""
-    bandwidth, arithmetic = peaks()
-    best: dict[str, float] = {}
-    for name, op in OPS.items():
-        for shape in SHAPES:
-            values = arguments(name, shape)
-            took = seconds_of(op, values)
-            moved = sum(
-                a.nbytes for key, a in values.items() if isinstance(a, np.ndarray) and key not in PICKED
-            )
-            operations = PRODUCTS.get(name, 0) * 2 * shape.rows * shape.inputs * shape.outputs
-            shares = {
-                "of the bandwidth": moved / took / bandwidth,
-                "of the FLOP/s": operations / took / arithmetic,
-            }
-            for kind, share in shares.items():
-                if share:
-                    figures = Summary(*[100 * share] * 3)
-                    results.rows.append(
-                        Row.of(
-                            f"gpu kernel, share {kind}",
-                            f"{name} {shape}",
-                            OURS,
-                            figures,
-                            7,
-                            threads=1,
-                            unit="%",
-                        )
-                    )
-                    best[f"{name} {kind}"] = max(best.get(f"{name} {kind}", 0.0), share)
-            figures = Summary(*[1e6 * took] * 3)
-            results.rows.append(
-                Row.of("gpu kernel", f"{name} {shape}", OURS, figures, 7, threads=1, unit="us")
-            )
-    for name, share in best.items():
-        print(f"  {name}: {share:.1%} at most")
-    return ", ".join(f"{name} {best[name]:.0%}" for name in SHOWN)
-
-
-def peaks() -> tuple[float, float]:
-    """Bytes and float32 operations a second that the card could do, from clocks and widths that its driver tells."""
-    import cupy
-
-    card = cupy.cuda.Device()
-    known = card.attributes
-    bandwidth = 2e3 * known["MemoryClockRate"] * known["GlobalMemoryBusWidth"] / 8
-    each = (
-        64 if card.compute_capability in ("70", "72", "75", "80") else 128
-    )  # multipliers of a multiprocessor
-    return bandwidth, 2e3 * known["ClockRate"] * known["MultiProcessorCount"] * each
-
-
-def seconds_of(op: Callable[..., None], values: dict[str, Any], times: int = 50) -> float:
-    """Median over some launches of a graph of so many calls, by the card's own clock; repeated on the same arrays."""
-    import cupy
-
-    from fastgan.cuda import HOST
-    from fastgan_kernels import cuda
-
-    there = [
-        cuda.to_device(each) if isinstance(each, np.ndarray) and name not in HOST else each
-        for name, each in values.items()
-    ]
-    cupy.cuda.Device().synchronize()  # the arrays were filled on another stream
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
-        op(*there)
-        stream.synchronize()
-        stream.begin_capture()
-        for _ in range(times):
-            op(*there)
-        graph = stream.end_capture()
-        found = []
-        for _ in range(7):
-            start, stop = cupy.cuda.Event(), cupy.cuda.Event()
-            start.record(stream)
-            graph.launch(stream)
-            stop.record(stream)
-            stop.synchronize()
-            found.append(cupy.cuda.get_elapsed_time(start, stop) / 1e3 / times)
-    return float(np.median(found))
-
-
 def steps(results: Results) -> str:
     """Whole steps by turns with the frameworks that are here."""
     os.environ[DEVICE] = "cuda"
@@ -294,6 +196,7 @@ CHECKS: dict[str, Callable[[Results], str]] = {
     "host time": host_time,
     "sanitizer": sanitizer,
     "steps": steps,
+    "methods": methods,
     "kernels": kernels,
 }
 

@@ -210,6 +210,13 @@ def two_layers(shape: Shape, normal: Callable[..., np.ndarray]) -> dict[str, Cal
         "rows": lambda: rows,
         "outputs": lambda: normal(arena),
         "deltas": lambda: normal(arena),
+        "curvature": lambda: np.zeros(0, np.float32),
+        "biased": lambda: rows,
+        "left": lambda: np.ones(inputs + outputs, np.float32),
+        "right": lambda: np.ones(2 * outputs, np.float32),
+        "inverse": lambda: np.ones(2, np.float32),
+        "sums": lambda: np.zeros(inputs + outputs, np.float32),
+        "scaled": lambda: normal(vector) / np.float32(vector),
         "square": lambda: np.abs(normal(vector)),
     }
     return known | dict.fromkeys(("params", "grads", "mean"), lambda: normal(vector))

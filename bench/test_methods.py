@@ -6,41 +6,22 @@ A step of the discriminator is half of what two more of them add to a training s
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from bench.conftest import add_row
+from bench.methods import METHODS, plain_of, trainer_of
 from bench.rounds import Summary, ratios
 from bench.sizes import FASHION, GRID2, SEQ8, Size
-from fastgan.data import from_arrays
-from fastgan.trainer import Trainer
 
-ROUNDS, SECONDS, ROWS = 7, 0.1, 2000
-METHODS = {
-    "plain": {},
-    "wgan-gp": {"gradient_penalty": "wgan-gp"},
-    "r1": {"gradient_penalty": "r1"},
-    "r1+r2": {"gradient_penalty": "r1+r2"},
-    "r1 every 4 steps": {"gradient_penalty": "r1", "penalty_every": 4},
-    "plain, tanh": {"discriminator_activation": "tanh"},
-    "wgan-gp, tanh": {"gradient_penalty": "wgan-gp", "discriminator_activation": "tanh"},
-    "spectral norm": {"spectral_norm": True},
-    "clipping": {"clip_norm": 1.0},
-    "instance noise": {"instance_noise": 0.1},
-}
+ROUNDS, SECONDS = 7, 0.1
 
 
 class Steps:
     """A training with so many discriminator steps in each step."""
 
     def __init__(self, size: Size, n_critic: int, **method: object):
-        random = np.random.default_rng(0)
-        x = random.uniform(-1, 1, (ROWS, size.columns)).astype(np.float32)
-        y = random.integers(0, size.classes, ROWS) if size.classes else None
-        settings = replace(size.settings(backend="cpu"), threads=1, n_critic=n_critic, **method)
-        self.trainer = Trainer(settings, from_arrays(x, y), keep_history=False)
+        self.trainer = trainer_of(size, n_critic, "cpu", **method)
         self.trainer.train(3)
         self.count = max(1, int(SECONDS / self.seconds(3)))
 
@@ -68,7 +49,7 @@ def measured(results):
                     seconds[name].append((three.seconds(three.count) - one.seconds(one.count)) / 2)
             made[size, update] = seconds
             for name, each in seconds.items():
-                plain = seconds["plain, tanh" if "tanh" in name else "plain"]
+                plain = seconds[plain_of(name)]
                 figures, ratio = Summary.of([1e6 * s for s in each]), ratios(each, plain)
                 add_row(results, f"method, {update}", size.name, name, figures, ROUNDS, ratio=ratio)
         return made[size, update]

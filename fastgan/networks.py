@@ -250,8 +250,8 @@ def whole_layers(layers: np.ndarray, entries: int = 0) -> np.ndarray:
 
 
 def is_plain(net: Network) -> bool:
-    """Whether each layer applies its parameters as they are to what the one before made, and nothing else is done."""
-    return net.form is None and net.embedding is None and net.spectral is None
+    """Whether each layer reads what the one before made, and nothing is done to that on the way."""
+    return net.form is None and net.embedding is None
 
 
 def entries_of(net: Network) -> int:
@@ -291,14 +291,20 @@ def weights(net, vector, layer):
     return vector[start:bias].reshape((inputs, outputs)), vector[bias : bias + outputs]
 
 
-def _parameters(net, layer):
-    return weights(net, net.params, layer)
+def _parameters(net):
+    return net.params
 
 
 @where("spectral", without=_parameters)
+def applied_parameters(net):
+    """What the layers apply, (n,): the parameters, normalised if they are to be."""
+    return net.spectral.scaled
+
+
+@part
 def applied(net, layer):
-    """Views of the weights and bias that a layer applies: its parameters, normalised if they are to be."""
-    return weights(net, net.spectral.scaled, layer)
+    """Views of the weights and bias that a layer applies."""
+    return weights(net, applied_parameters(net), layer)
 
 
 @part

@@ -12,22 +12,33 @@ from fastgan.forms import (
     read_rows,
     run_layer,
 )
-from fastgan.networks import COUNT, FIRST, LAYER, START, STOP, TABLE, applied, last_delta, layer_rows
+from fastgan.networks import (
+    COUNT,
+    FIRST,
+    LAYER,
+    START,
+    STOP,
+    TABLE,
+    applied,
+    applied_parameters,
+    last_delta,
+    layer_rows,
+)
 from fastgan_kernels import (
     activation_backward,
-    activation_curvature,
     add,
     add_noise,
     conditional_backward_weights,
     dense_backward_weights,
-    dense_tangent,
     first_column,
     grouped_softmax,
     grouped_softmax_backward,
     layers_backward_rows,
     layers_forward,
+    layers_gradient,
+    layers_tangent,
 )
-from fastgan_kernels.layers import ACTIVATION, OUTPUTS
+from fastgan_kernels.layers import ACTIVATION, OUTPUTS, layer_tangent
 
 # Streams of the noise on logits, apart from those in `state` and `forms`.
 DOUBT = 3 * 2**30
@@ -56,7 +67,9 @@ def _one_by_one(net, x, labels, first, batch):
 @where("whole", without=_one_by_one)
 def run_layers(net, x, labels, first, batch):
     """What the last layer makes where the first reads x, rows from `first` on, conditional on labels unless size 0."""
-    layers_forward(x, labels, net.layers, net.params, net.slope, net.max_rows, first, net.outputs)
+    layers_forward(
+        x, labels, net.layers, applied_parameters(net), net.slope, net.max_rows, first, net.outputs
+    )
     return layer_rows(net, net.outputs, len(net.layers) - 1, len(x), first)
 
 
@@ -77,8 +90,7 @@ def backward(net, x, labels, learn, dx, batch=None):
     """Gradients from the output's delta down: of the parameters if `learn`, of x into `dx` unless that is size 0."""
     backward_rows(net, len(x), 0, dx[:0] if labels.size > 0 else dx, batch)
     if learn:
-        for block in net.blocks:
-            gradient(net, block, x, labels, len(x))
+        gradients(net, x, labels, len(x))
 
 
 @part
@@ -107,35 +119,39 @@ def carry_down(net, rows, points, deltas, dx, batch):
 
     The deltas of all layers are those of the arena's rows from `deltas` on.
     """
-    room = net.max_rows, points, deltas, rows
-    layers_backward_rows(net.deltas, net.layers, net.params, net.outputs, net.slope, *room, dx)
+    _carry_whole_down(net, rows, points, deltas, net.curvature[:0], dx)
 
 
 @part
-def carry_up(net, x, points, tangents, batch):
-    """Carry the tangents x (rows, inputs) up to the last hidden layer, past the outputs of the rows from `points` on.
+def _carry_whole_down(net, rows, points, deltas, curvature, dx):
+    room, params = (net.max_rows, points, deltas, rows), applied_parameters(net)
+    layers_backward_rows(net.deltas, net.layers, params, net.outputs, net.slope, *room, curvature, dx)
 
-    Those of all layers are written to the arena's rows from `tangents` on, where the deltas are the slope's.
-    """
+
+def _up_one_by_one(net, x, points, tangents, batch):
     rows, dx = len(x), tangents_read(net, x, tangents)
     for layer in range(len(net.layers) - 1):
         w, _ = applied(net, layer)
         activation = net.layers[layer, ACTIVATION]
         y = layer_rows(net, net.outputs, layer, rows, points)
         dy = layer_rows(net, net.outputs, layer, rows, tangents)
-        if net.curvature.size > 0:
-            dense_tangent(dx, w, y[:0], activation, net.slope, dy)
-            dz = layer_rows(net, net.deltas, layer, rows, tangents)
-            activation_curvature(y, dz, dy, activation, layer_rows(net, net.curvature, layer, rows, points))
-            activation_backward(y, dy, activation, net.slope)
-        else:
-            dense_tangent(dx, w, y, activation, net.slope, dy)
+        dz = layer_rows(net, net.deltas, layer, rows, tangents)
+        curvature = layer_rows(net, net.curvature, layer, rows if net.curvature.size > 0 else 0, points)
+        layer_tangent(dx, w, y, dz, activation, net.slope, dy, curvature)
         dx = hand_up(net, layer, dx, dy, points, tangents, batch)
 
 
-@part
-def carry_curvature(net, rows, points, batch):
-    """Carry the curvature of all layers down; it becomes the deltas of the rows from `points` on."""
+@where("whole", without=_up_one_by_one)
+def carry_up(net, x, points, tangents, batch):
+    """Carry the tangents x (rows, inputs) up to the last hidden layer, past the outputs of the rows from `points` on.
+
+    Those of all layers are written to the arena's rows from `tangents` on, where the deltas are the slope's.
+    """
+    room, params = (net.max_rows, points, tangents), applied_parameters(net)
+    layers_tangent(x, net.layers, params, net.deltas, net.slope, *room, net.outputs, net.curvature)
+
+
+def _curvature_one_by_one(net, rows, points, batch):
     last = len(net.layers) - 1
     dz = last_delta(net, rows, points)
     first_column(dz, 0.0)
@@ -146,12 +162,31 @@ def carry_curvature(net, rows, points, batch):
     carry_to_input(net, dz, points, dz[:0])
 
 
-@part
-def gradient(net, block, x, labels, biased):
-    """Gradient of one block of parameters, over all rows of x, whose deltas have been carried down.
+@where("whole", without=_curvature_one_by_one)
+def carry_curvature(net, rows, points, batch):
+    """Carry the curvature of all layers down; it becomes the deltas of the rows from `points` on."""
+    dz = last_delta(net, rows, points)
+    first_column(dz, 0.0)
+    _carry_whole_down(net, rows, points, points, net.curvature, dz[:0])
+
+
+def _one_block_after_another(net, x, labels, biased):
+    for block in net.blocks:
+        gradient(net, block, x, labels, biased)
+
+
+@where("whole", without=_one_block_after_another)
+def gradients(net, x, labels, biased):
+    """Gradients of this thread's parameters, over all rows of x, whose deltas have been carried down.
 
     The biases see the first `biased` rows alone.
     """
+    layers_gradient(net.grads, net.layers, x, labels, net.outputs, net.deltas, net.max_rows, biased)
+
+
+@part
+def gradient(net, block, x, labels, biased):
+    """The gradient of one block of parameters; see `gradients`."""
     rows, layer, first = len(x), block[LAYER], block[FIRST]
     if layer == TABLE:
         table_gradient(net, block, x, labels)

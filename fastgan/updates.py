@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import ADAM, BLOCK, MOVE_START, MOVE_STOP, SGD, weights
-from fastgan.passes import gradient
+from fastgan.passes import gradient, gradients
 from fastgan.team import meet
 from fastgan_kernels import (
     adam,
@@ -14,6 +14,8 @@ from fastgan_kernels import (
     clip,
     copy,
     layers_adam,
+    layers_spectral_backward,
+    layers_spectral_scale,
     power_iteration,
     rmsprop,
     sgd,
@@ -22,7 +24,7 @@ from fastgan_kernels import (
     spectral_scale,
     sum_of_squares,
 )
-from fastgan_kernels.layers import INPUTS, OUTPUTS
+from fastgan_kernels.spectral import spectral_vectors
 
 
 @part
@@ -35,8 +37,7 @@ def learn(net, x, labels, biased, team, step):
     if net.at_once:
         move(net, x, labels, biased)
     else:
-        for block in net.blocks:
-            gradient(net, block, x, labels, biased)
+        gradients(net, x, labels, biased)
         meet(team)
         undo_normalisation(net, team)
         measure_gradient(net, team)
@@ -56,11 +57,12 @@ def _block_by_block(net, x, labels, biased):
 def move(net, x, labels, biased):
     """Update this thread's parameters, each along its gradient as soon as that is there."""
     rule = net.optimiser
-    if rule.code != ADAM or biased < len(x):  # the rows of a penalty are no part of the biases' gradient
-        _block_by_block(net, x, labels, biased)
+    if rule.code != ADAM:
+        gradients(net, x, labels, biased)
+        optimise(net, 0, len(net.params))
         return
     decay(net, 0, len(net.params))
-    moments, arenas = (net.mean, net.square), (net.outputs, net.deltas, net.max_rows)
+    moments, arenas = (net.mean, net.square), (net.outputs, net.deltas, net.max_rows, biased)
     betas = rule.beta1, rule.beta2, rule.epsilon
     layers_adam(
         net.params, net.grads, *moments, net.layers, x, labels, *arenas, net.rate, net.updates, *betas
@@ -139,15 +141,10 @@ def measure_gradient(net, team):
 @part
 def spectral_state(net, layer):
     """A layer's part of `Spectral`: left (inputs,), right (outputs,), inverse (1,) and sums (inputs,)."""
-    left, right = net.layers[:layer, INPUTS].sum(), net.layers[:layer, OUTPUTS].sum()
-    inputs, outputs = left + net.layers[layer, INPUTS], right + net.layers[layer, OUTPUTS]
     state = net.spectral
-    return (
-        state.left[left:inputs],
-        state.right[right:outputs],
-        state.inverse[layer : layer + 1],
-        state.sums[left:inputs],
-    )
+    left, right = spectral_vectors(net.layers, state.left, state.right, layer)
+    sums, _ = spectral_vectors(net.layers, state.sums, state.right, layer)
+    return left, right, state.inverse[layer : layer + 1], sums
 
 
 @only_with("spectral")
@@ -156,6 +153,10 @@ def normalise(net, team, iterate):
 
     Layers are shared out to the team.
     """
+    _normalise(net, team, iterate)
+
+
+def _normalise_one_by_one(net, team, iterate):
     for layer in range(team.rank, len(net.layers), team.size):
         w, b = weights(net, net.params, layer)
         scaled, scaled_bias = weights(net, net.spectral.scaled, layer)
@@ -166,12 +167,29 @@ def normalise(net, team, iterate):
         copy(b, scaled_bias)
 
 
+@where("whole", without=_normalise_one_by_one)
+def _normalise(net, team, iterate):
+    state = net.spectral
+    layers_spectral_scale(net.params, net.layers, state.left, state.right, state.inverse, state.scaled)
+
+
 @only_with("spectral")
 def undo_normalisation(net, team):
     """Turn gradients at the weights that the network applies into gradients at its parameters."""
+    _undo_normalisation(net, team)
+
+
+def _undo_one_by_one(net, team):
     for layer in range(team.rank, len(net.layers), team.size):
         dw, _ = weights(net, net.grads, layer)
         scaled, _ = weights(net, net.spectral.scaled, layer)
         u, v, inverse, sums = spectral_state(net, layer)
         spectral_backward(dw, scaled, u, v, inverse, sums)
     meet(team)
+
+
+@where("whole", without=_undo_one_by_one)
+def _undo_normalisation(net, team):
+    state = net.spectral
+    vectors = state.scaled, state.left, state.right, state.inverse, state.sums
+    layers_spectral_backward(net.grads, net.layers, *vectors)

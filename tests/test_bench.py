@@ -254,10 +254,10 @@ def test_the_numbers_in_the_readme_are_those_of_a_run():
 
 
 def test_the_gpu_check_knows_the_ops_and_says_what_it_lacks(capsys, monkeypatch):
-    from bench import gpu_check
+    from bench import gpu_check, gpu_kernels
 
-    assert gpu_check.PRODUCTS.keys() <= ops.OPS.keys()
-    assert all(name.partition(" of the ")[0] in ops.OPS for name in gpu_check.SHOWN)
+    assert gpu_kernels.PRODUCTS.keys() <= ops.OPS.keys()
+    assert all(name.partition(" of the ")[0] in ops.OPS for name in gpu_kernels.SHOWN)
     monkeypatch.setattr("sys.argv", ["gpu_check.py"])
     if look().device:
         pytest.skip("a card is here, which the check itself is for")

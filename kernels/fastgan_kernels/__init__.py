@@ -20,7 +20,13 @@ from .dense import (
 )
 from .dropout import dropout
 from .embedding import embed_labels, embed_labels_backward
-from .layers import layers_adam, layers_backward_rows, layers_forward
+from .layers import (
+    layers_adam,
+    layers_backward_rows,
+    layers_forward,
+    layers_gradient,
+    layers_tangent,
+)
 from .losses import (
     BCE,
     HINGE,
@@ -55,7 +61,13 @@ from .philox import integers, key_of, normal, signs, uniform
 from .relativistic import relativistic_rows
 from .rows import copy, gather_labels, gather_rows, one_hot_rows
 from .softmax import grouped_softmax, grouped_softmax_backward
-from .spectral import power_iteration, spectral_backward, spectral_scale
+from .spectral import (
+    layers_spectral_backward,
+    layers_spectral_scale,
+    power_iteration,
+    spectral_backward,
+    spectral_scale,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -112,6 +124,10 @@ __all__ = [
     "layers_adam",
     "layers_backward_rows",
     "layers_forward",
+    "layers_gradient",
+    "layers_spectral_backward",
+    "layers_spectral_scale",
+    "layers_tangent",
     "maxout",
     "maxout_backward",
     "maxout_tangent",

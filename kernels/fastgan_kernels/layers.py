@@ -11,14 +11,17 @@ from numba.extending import register_jitable
 
 from .activations import LINEAR
 from .dense import (
+    activation_backward,
     conditional_backward_weights,
     conditional_forward,
     dense_backward_rows,
     dense_backward_weights,
     dense_forward,
+    dense_tangent,
 )
 from .dispatch import compiled, op
 from .optimisers import adam
+from .penalty import activation_curvature, add
 
 INPUTS, OUTPUTS, WEIGHTS, BIAS, ACTIVATION, UNITS = range(6)
 """Columns of a table of layers, (layers, 6 or more) int64: inputs (one-hot labels included), outputs, where weights
@@ -90,9 +93,12 @@ def layers_backward_rows(
     points: int,
     first: int,
     rows: int,
+    curvature: np.ndarray,
     dx: np.ndarray,
 ) -> None:
-    """Carry the last layer's deltas down: ``dz_(l-1) = (dz_l w_l^T) activation'(y_(l-1))``, and ``dx = dz_0 w_0^T``.
+    """Carry the last layer's deltas down: ``dz_(l-1) = (dz_l w_l^T) activation'(y_(l-1)) + c_(l-1)``.
+
+    At the end ``dx = dz_0 w_0^T``.
 
     Parameters
     ----------
@@ -100,6 +106,7 @@ def layers_backward_rows(
     layers, params, slope : as `layers_forward`
     outputs : (max_rows * units,) float32, what the layers made
     max_rows, points, first, rows : rows of the arenas; where `rows` of them begin in outputs, and in deltas
+    curvature : (max_rows * units,) float32, the c of the rows from `points` on, or size 0: none
     dx : (rows, inputs) float32, written, or size 0: not wanted
     """
     last = len(layers) - 1
@@ -109,6 +116,8 @@ def layers_backward_rows(
         below = arena_rows(layers, outputs, max_rows, layer - 1, points, rows)
         dbelow = arena_rows(layers, deltas, max_rows, layer - 1, first, rows)
         dense_backward_rows(dz, w, below, layers[layer - 1, ACTIVATION], slope, dbelow)
+        if curvature.size > 0:
+            add(arena_rows(layers, curvature, max_rows, layer - 1, points, rows), dbelow)
         dz = dbelow
     if dx.size > 0:
         w, _ = layer_parameters(layers, params, 0)
@@ -116,6 +125,96 @@ def layers_backward_rows(
 
 
 compiled(layers_backward_rows)(layers_backward_rows.dispatch(object))
+
+
+@register_jitable
+def layer_tangent(dx, w, y, dz, activation, slope, dy, curvature):
+    """Carry a tangent dx up one layer, into dy; where its activation is smooth, write the curvature; else size 0."""
+    if curvature.size > 0:
+        dense_tangent(dx, w, y[:0], activation, slope, dy)
+        activation_curvature(y, dz, dy, activation, curvature)
+        activation_backward(y, dy, activation, slope)
+    else:
+        dense_tangent(dx, w, y, activation, slope, dy)
+
+
+@op
+def layers_tangent(
+    x: np.ndarray,
+    layers: np.ndarray,
+    params: np.ndarray,
+    deltas: np.ndarray,
+    slope: float,
+    max_rows: int,
+    points: int,
+    first: int,
+    outputs: np.ndarray,
+    curvature: np.ndarray,
+) -> None:
+    """Carry tangents up to the last hidden layer: ``t_l = (t_(l-1) w_l) activation'(y_l)``; see `penalty`.
+
+    Parameters
+    ----------
+    x : (rows, inputs) float32, the tangents at the network's input
+    layers, params, slope : as `layers_forward`
+    deltas : (max_rows * units,) float32, the slope's, of the rows from `first` on
+    max_rows, points, first : rows of the arenas, where the points begin at which the slope was taken, and the tangents
+    outputs : (max_rows * units,) float32: what the layers made of the points is read, the tangents are written
+    curvature : (max_rows * units,) float32, ``c_l = (t_(l-1) w_l) dz_l activation''(y_l) / activation'(y_l)``, written
+        in the rows from `points` on; or size 0: no activation is smooth
+    """
+    rows = len(x)
+    for layer in range(len(layers) - 1):
+        w, _ = layer_parameters(layers, params, layer)
+        y = arena_rows(layers, outputs, max_rows, layer, points, rows)
+        dz = arena_rows(layers, deltas, max_rows, layer, first, rows)
+        dy = arena_rows(layers, outputs, max_rows, layer, first, rows)
+        bent = arena_rows(layers, curvature, max_rows, layer, points, rows if curvature.size > 0 else 0)
+        layer_tangent(x, w, y, dz, layers[layer, ACTIVATION], slope, dy, bent)
+        x = dy
+
+
+compiled(layers_tangent)(layers_tangent.dispatch(object))
+
+
+@op
+def layers_gradient(
+    grads: np.ndarray,
+    layers: np.ndarray,
+    x: np.ndarray,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    deltas: np.ndarray,
+    max_rows: int,
+    biased: int,
+) -> None:
+    """Every layer's gradient: ``dw_l = y_(l-1)^T dz_l`` over all rows, ``db_l = sum dz_l`` over the first `biased`.
+
+    Parameters
+    ----------
+    grads : (n,) float32, written
+    layers, x, labels : as `layers_forward`
+    outputs, deltas : (max_rows * units,) float32, arenas whose first rows are those of x
+    max_rows : rows that the arenas have room for
+    biased : rows that count for the biases; those of a penalty do not
+    """
+    rows, none = len(x), labels[:0]
+    for layer in range(len(layers)):
+        dw, db = layer_parameters(layers, grads, layer)
+        dz = arena_rows(layers, deltas, max_rows, layer, 0, rows)
+        given = labels if layer == 0 else none
+        if layer > 0:
+            x = arena_rows(layers, outputs, max_rows, layer - 1, 0, rows)
+        if biased < rows:
+            dense_backward_weights(x[:biased], dz[:biased], dw[:0], db, 0)
+            db = db[:0]
+        if given.size > 0:
+            conditional_backward_weights(x, given, dz, dw, db, 0)
+        else:
+            dense_backward_weights(x, dz, dw, db, 0)
+
+
+compiled(layers_gradient)(layers_gradient.dispatch(object))
 
 
 @op
@@ -130,33 +229,24 @@ def layers_adam(
     outputs: np.ndarray,
     deltas: np.ndarray,
     max_rows: int,
+    biased: int,
     rate: np.ndarray,
     updates: np.ndarray,
     beta1: float,
     beta2: float,
     epsilon: float,
 ) -> None:
-    """Every layer's gradient over all rows, ``dw_l = y_(l-1)^T dz_l`` and ``db_l = sum dz_l``, and Adam's step.
+    """Every layer's gradient over all rows, as `layers_gradient`, and Adam's step along it.
 
     Parameters
     ----------
     params, mean, square : (n,) float32, in place, as `adam`
     grads : (n,) float32, written
     layers, x, labels : as `layers_forward`
-    outputs, deltas : (max_rows * units,) float32, arenas whose first rows are those of x
+    outputs, deltas, max_rows, biased : as `layers_gradient`
     rate, updates, beta1, beta2, epsilon : as `adam`
     """
-    rows, none = len(x), labels[:0]
-    for layer in range(len(layers)):
-        dw, db = layer_parameters(layers, grads, layer)
-        dz = arena_rows(layers, deltas, max_rows, layer, 0, rows)
-        given = labels if layer == 0 else none
-        if layer > 0:
-            x = arena_rows(layers, outputs, max_rows, layer - 1, 0, rows)
-        if given.size > 0:
-            conditional_backward_weights(x, given, dz, dw, db, 0)
-        else:
-            dense_backward_weights(x, dz, dw, db, 0)
+    layers_gradient(grads, layers, x, labels, outputs, deltas, max_rows, biased)
     adam(params, grads, mean, square, rate, updates, beta1, beta2, epsilon)
 
 

@@ -10,8 +10,11 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from .dispatch import LOOPS, compiled, op
+from .layers import INPUTS, OUTPUTS, UNITS, layer_parameters
+from .rows import copy
 
 _LEAST = 1e-12
 """A norm at least, so that weights of zero do no harm."""
@@ -123,3 +126,71 @@ def _spectral_backward_cpu(dw, scaled, u, v, inverse, sums):
     total = dw.dtype.type(total)
     for i in range(sums.size):
         _project_row(dw[i], v, total * u[i], inverse[0])
+
+
+@register_jitable
+def spectral_vectors(layers, left, right, layer):
+    """Views of one layer's u (inputs,) in `left` and v (outputs,) in `right`."""
+    start, units = layers[:layer, INPUTS].sum(), layers[layer, UNITS]
+    return left[start : start + layers[layer, INPUTS]], right[units : units + layers[layer, OUTPUTS]]
+
+
+@op
+def layers_spectral_scale(
+    params: np.ndarray,
+    layers: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    inverse: np.ndarray,
+    scaled: np.ndarray,
+) -> None:
+    """`power_iteration` and `spectral_scale` of every layer of a network; biases stay as they are.
+
+    Parameters
+    ----------
+    params : (n,) float32
+    layers : the table, see `layers`
+    left : (inputs of all layers,) float32, the u of each layer, updated in place
+    right : (outputs of all layers,) float32, written: the v
+    inverse : (layers,) float32, written
+    scaled : (n,) float32, written
+    """
+    for layer in range(len(layers)):
+        w, b = layer_parameters(layers, params, layer)
+        out, bias = layer_parameters(layers, scaled, layer)
+        u, v = spectral_vectors(layers, left, right, layer)
+        power_iteration(w, u, v, inverse[layer : layer + 1])
+        spectral_scale(w, inverse[layer : layer + 1], out)
+        copy(b, bias)
+
+
+compiled(layers_spectral_scale)(layers_spectral_scale.dispatch(object))
+
+
+@op
+def layers_spectral_backward(
+    grads: np.ndarray,
+    layers: np.ndarray,
+    scaled: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    inverse: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """`spectral_backward` of every layer of a network, in place; the biases' gradients stay as they are.
+
+    Parameters
+    ----------
+    grads : (n,) float32, at `scaled` in, at the parameters out
+    layers, left, right, inverse, scaled : as `layers_spectral_scale` left them
+    sums : (inputs of all layers,) float32, written: to add up in
+    """
+    for layer in range(len(layers)):
+        dw, _ = layer_parameters(layers, grads, layer)
+        applied, _ = layer_parameters(layers, scaled, layer)
+        u, v = spectral_vectors(layers, left, right, layer)
+        own, _ = spectral_vectors(layers, sums, right, layer)
+        spectral_backward(dw, applied, u, v, inverse[layer : layer + 1], own)
+
+
+compiled(layers_spectral_backward)(layers_spectral_backward.dispatch(object))

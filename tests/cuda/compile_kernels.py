@@ -49,7 +49,7 @@ def launches():
                 module.launch = record
             if hasattr(module, "no_labels"):
                 module.no_labels = lambda: np.zeros(0, np.int64)
-        kernels.learning.to_device, kernels.learning.device_number = lambda array: array, lambda: 0
+        kernels.table.to_device, kernels.table.device_number = lambda array: array, lambda: 0
         heights = (*kernels.layers.HIGH, 1)
         for each, own, high in zip(products.TILES, kernels.learning.TILES, heights, strict=True):
             kernels.dense.tile_for = lambda m, n, each=each: each

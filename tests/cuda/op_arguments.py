@@ -17,10 +17,15 @@ from ..kernels.helpers import normals, poisoned
 SHAPES = [(1, 1, 1), (3, 5, 2), (9, 17, 10)]
 CLASSES, GROUP, PIECES, SLOPE = 3, 2, 3, 0.2
 
+PASSES = (fk.layers_forward, fk.layers_backward_rows, fk.layers_tangent)
+LEARNING = (fk.layers_gradient, fk.layers_adam)
+SPECTRAL = (fk.layers_spectral_scale, fk.layers_spectral_backward)
+NETWORK_OPS = (*PASSES, *LEARNING, *SPECTRAL)
+
 
 def arguments(op, rows, inputs, outputs, **more):
     """Arguments of an op by the names of its parameters; what it writes is poisoned, unless it is updated in place."""
-    if op in (fk.layers_forward, fk.layers_backward_rows, fk.layers_adam):
+    if op in NETWORK_OPS:
         return network_arguments(op, rows, inputs, outputs, **more)
     random = np.random.default_rng(rows)
     layer = inputs + (CLASSES if op.__name__.startswith("conditional") else 0)
@@ -217,11 +222,15 @@ def table_of_layers(widths, classes):
     return np.array(rows, np.int64), offset, units
 
 
-def network_arguments(op, rows, inputs, outputs, hidden=(), classes=CLASSES):
-    """Arguments of an op of `layers`: three layers whose rows lie in the middle of their arenas, where they may."""
+def network_arguments(op, rows, inputs, outputs, hidden=(), classes=CLASSES, smooth=True):
+    """Arguments of an op of `layers`: three layers whose rows lie in the middle of their arenas, where they may.
+
+    Of the rows that are learnt from the last one's bias does not count.
+    """
+    classes = 0 if op is fk.layers_tangent else classes  # no labels are read there
     hidden = hidden or (outputs + 3, 2 * outputs + 1)
     layers, size, units = table_of_layers([inputs, *hidden, outputs], classes)
-    first, max_rows = (0, rows + 1) if op is fk.layers_adam else (1, rows + 3)
+    max_rows = 2 * rows + 3
     known = {
         "x": normals(1, rows, inputs),
         "labels": np.random.default_rng(rows).integers(0, max(1, classes), rows if classes else 0),
@@ -229,13 +238,20 @@ def network_arguments(op, rows, inputs, outputs, hidden=(), classes=CLASSES):
         "params": normals(2, size),
         "slope": SLOPE,
         "max_rows": max_rows,
-        "first": first,
-        "points": 2,
+        "first": rows + 2,
+        "points": 1,
         "rows": rows,
+        "biased": max(0, rows - 1),
         "outputs": 0.5 * normals(3, max_rows * units),
         "deltas": normals(4, max_rows * units),
+        "curvature": normals(7, max_rows * units if smooth else 0),
         "dx": poisoned(rows, inputs + classes),
-        "grads": poisoned(size),
+        "grads": normals(8, size) if op is fk.layers_spectral_backward else poisoned(size),
+        "left": normals(9, layers[:, 0].sum()),
+        "right": normals(10, units),
+        "inverse": normals(11, len(layers)),
+        "sums": poisoned(layers[:, 0].sum()),
+        "scaled": normals(12, size),
         "mean": normals(5, size),
         "square": np.abs(normals(6, size)) + 1,
         "rate": np.full(1, 1e-3, np.float32),
@@ -256,10 +272,15 @@ def cases():
         data = np.zeros((20, shape[2]), dtype)
         yield f"gather_rows {np.dtype(dtype)}", fk.gather_rows, arguments(fk.gather_rows, *shape, data=data)
     yield "copy int64", fk.copy, {"source": np.zeros(3, np.int64), "out": np.zeros(3, np.int64)}
-    for op in (fk.layers_forward, fk.layers_backward_rows):
+    for op in PASSES:
         for widths in ((2, 64, 64, 8), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512)):
             inputs, *hidden, outputs = widths
             yield f"{op.__name__} {widths}", op, arguments(op, 3, inputs, outputs, hidden=hidden, classes=0)
+            yield (
+                f"{op.__name__} {widths} of straight lines",
+                op,
+                arguments(op, 3, inputs, outputs, hidden=hidden, classes=0, smooth=False),
+            )
     wide = poisoned(3, 9)[:, 2:5]
     yield (
         "acgan_head_rows in a wider array",

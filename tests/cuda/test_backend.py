@@ -72,6 +72,9 @@ CHANGES = {
     "lazy r1": dict(gradient_penalty="r1", penalty_every=2),
     "smooth r1+r2": dict(gradient_penalty="r1+r2", discriminator_activation="tanh", update="joint"),
     "spectral norm, clipped": dict(spectral_norm=True, clip_norm=0.1, weight_decay=0.1, ema=0.9),
+    "spectral norm, penalised": dict(
+        spectral_norm=True, gradient_penalty="r1+r2", discriminator_activation="tanh", weight_decay=0.1
+    ),
     "rising and falling rate": dict(warmup_epochs=0.2, decay="cosine", decay_epochs=0.5),
     "pairs": dict(loss="relativistic", update="joint", gradient_penalty="r1", optimiser="sgd"),
     "packed": dict(packing=2, update="joint"),

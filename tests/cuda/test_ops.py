@@ -12,7 +12,7 @@ from fastgan_kernels.cuda import products
 from fastgan_kernels.dispatch import COMPILED, LAUNCHED
 
 from ..kernels.helpers import CONTRACTS, normals, poisoned
-from .op_arguments import CLASSES, SHAPES, arguments
+from .op_arguments import CLASSES, LEARNING, NETWORK_OPS, PASSES, SHAPES, arguments
 
 
 def check(op, given, *, rtol=0.0, atol=0.0):
@@ -70,20 +70,29 @@ def test_every_tile(op, tile, monkeypatch):
 
 
 @pytest.mark.parametrize("classes", [0, CLASSES])
+@pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("high", device.layers.HIGH)
-@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows])
-def test_a_block_for_some_rows(op, high, classes, monkeypatch):
+@pytest.mark.parametrize("op", PASSES)
+def test_a_block_for_some_rows(op, high, smooth, classes, monkeypatch):
     monkeypatch.setattr(device.layers, "rows_of_block", lambda rows: high)
-    check(op, arguments(op, 5, 4, 3, classes=classes))
+    check(op, arguments(op, 5, 4, 3, classes=classes, smooth=smooth))
+
+
+@pytest.mark.parametrize("op", PASSES)
+def test_a_wide_network_layer_by_layer(op, monkeypatch):
+    monkeypatch.setattr(device.layers, "is_narrow", lambda *given: False)
+    for smooth in (False, True):
+        check(op, arguments(op, 5, 4, 3, smooth=smooth))
 
 
 @pytest.mark.parametrize("tile", device.learning.TILES, ids=str)
-def test_every_tile_of_adam(tile, monkeypatch):
+@pytest.mark.parametrize("op", LEARNING)
+def test_every_tile_of_a_whole_network(op, tile, monkeypatch):
     monkeypatch.setattr(device.learning, "tile_of", lambda layers: tile)
-    check(fk.layers_adam, arguments(fk.layers_adam, 17, 4, 3))
+    check(op, arguments(op, 17, 4, 3))
 
 
-@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows, fk.layers_adam])
+@pytest.mark.parametrize("op", NETWORK_OPS)
 def test_no_rows(op):
     check(op, arguments(op, 0, 4, 3, classes=0))
 
@@ -94,10 +103,10 @@ def test_no_rows(op):
 @pytest.mark.parametrize(
     "widths", [(8, 64, 64, 1), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512), (30, 600, 9)]
 )
-@pytest.mark.parametrize("op", [fk.layers_forward, fk.layers_backward_rows, fk.layers_adam])
+@pytest.mark.parametrize("op", NETWORK_OPS)
 def test_networks_of_real_sizes(op, widths, rows):
     inputs, *hidden, outputs = widths
-    given = arguments(op, rows, inputs, outputs, hidden=hidden)
+    given = arguments(op, rows, inputs, outputs, hidden=hidden, smooth=rows % 2 == 1)
     given["params"] /= 16
     check(op, given, rtol=1e-3, atol=1e-3)
 

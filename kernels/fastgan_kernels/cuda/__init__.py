@@ -28,6 +28,7 @@ from . import (
     rows,
     softmax,
     spectral,
+    table,
 )
 from .device import SIMULATED, array_type, copy_to, to_device, to_host
 
@@ -56,6 +57,7 @@ __all__ = [
     "rows",
     "softmax",
     "spectral",
+    "table",
     "to_device",
     "to_host",
 ]

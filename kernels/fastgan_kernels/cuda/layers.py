@@ -1,14 +1,9 @@
-"""CUDA kernels of `fastgan_kernels.layers`: a network of narrow layers in one launch, a block for a few of its rows.
-
-The rows of a batch do not meet before a gradient is made, so a block carries its own through all layers, in shared
-memory. What waits is memory, not arithmetic: each thread asks for its weights of all layers at once and holds them in
-registers. Kernels are made for one network, whose sizes are constants in them.
-"""
+"""CUDA kernels of `fastgan_kernels.layers`: a network of narrow layers in one launch; see `narrow`."""
 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import cuda, float32
@@ -16,108 +11,47 @@ from numba import cuda, float32
 from .. import layers as network
 from ..activations import activated, passed_on
 from ..dispatch import launched
-from ..layers import UNITS
-from .device import SIMULATED, launch
+from ..penalty import curved
+from .device import launch
+from .narrow import (
+    BOUNDED,
+    HIGH,
+    THREADS,
+    held_down,
+    held_up,
+    is_narrow,
+    make_down,
+    make_look,
+    make_up,
+    one_after_the_other,
+    rows_of_block,
+    way_down,
+)
+from .table import Layer, layers_of
 
-THREADS = 16 if SIMULATED else 512
-"""Of a block; no layer may be wider."""
-
-MOST_HELD = {1: 80, 2: 56, 4: 56}
-"""Numbers that a thread holds in registers, at most, by rows of a block: for all it may have 128."""
-
-MOST_LAYERS = 8
-"""Of a network: kernels of deeper ones take long to compile."""
-
-BOUNDED: dict[str, Any] = {} if SIMULATED else {"launch_bounds": THREADS}
-"""What tells the compiler how many registers there are."""
-
-MOST_SHARES = 16
-"""Threads that share the depth of one sum, at most; their parts are added up one after the other."""
-
-MOST_PARTS = 8192
-"""Numbers of the parts in shared memory, at most."""
-
-HIGH = tuple(MOST_HELD)
-"""Rows of a block: as few as keep the card full."""
-
-FULL = 132
-"""Blocks that fill a card."""
+__all__ = ["HIGH", "is_narrow", "make_backward", "make_forward", "make_tangent"]
 
 _device = cuda.jit(device=True)
 
 
-class Layer(NamedTuple):
-    """A row of the table of layers, and how the threads of a block share the layer."""
-
-    inputs: int
-    outputs: int
-    weights: int
-    bias: int
-    activation: int
-    units: int
-
-    @property
-    def forward(self) -> tuple[int, int, int]:
-        """Bits of the power of 2 that holds the outputs, threads that share one of them, and weights of a thread."""
-        bits = (self.outputs - 1).bit_length()
-        shares = min(MOST_SHARES, THREADS >> bits)
-        return bits, shares, -(-self.inputs // shares)
-
-    @property
-    def backward(self) -> tuple[int, int, int]:
-        """Bits of the threads that share an input, next to each other; inputs of a thread, and weights for each."""
-        room = (MOST_PARTS // self.inputs).bit_length() - 2
-        bits = min((self.outputs - 1).bit_length(), room, 2 if SIMULATED else 5)
-        return bits, -(-self.inputs // (THREADS >> bits)), -(-self.outputs >> bits)
-
-    def held(self, high: int) -> tuple[int, int]:
-        """Numbers that a thread holds of this layer: weights and a bias, and, backward, weights and what it made."""
-        _, _, each = self.forward
-        _, some, of_each = self.backward
-        return each + 1, some * of_each + high
-
-
-def layers_of(table: np.ndarray) -> tuple[Layer, ...]:
-    """A table of layers as constants."""
-    return tuple(Layer(*row) for row in table[:, : UNITS + 1].tolist())
-
-
-def is_narrow(layers: tuple[Layer, ...], high: int) -> bool:
-    """Whether one launch runs all layers: whether the threads of a block can hold all weights."""
-    if len(layers) > MOST_LAYERS or max(max(layer.inputs, layer.outputs) for layer in layers) > THREADS:
-        return False
-    return max(map(sum, zip(*(layer.held(high) for layer in layers), strict=True))) <= MOST_HELD[high]
-
-
 def _forward_layer(layer: Layer, high: int, place: int, labelled: bool) -> tuple[Any, Any]:
-    """Make the part of a layer that asks for weights, kept from `place` on, and the one that runs it."""
-    inputs, columns, start, bias, activation, units = layer
-    bits, shares, each = layer.forward
-    mask, last = (1 << bits) - 1, columns - 1
+    """Make the part of a layer that asks for weights and bias, kept from `place` on, and the one that runs it."""
+    columns, bias, activation, units = layer.outputs, layer.bias, layer.activation, layer.units
+    fetch_weights, multiply, add_up = make_up(layer, high, place)
+    bias_place = place + held_up(layer)
 
     @_device
     def fetch(params, held):
-        column, share = min(cuda.threadIdx.x & mask, last), cuda.threadIdx.x >> bits & (shares - 1)
-        for p in range(each):
-            held[place + p] = params[start + min(share + p * shares, inputs - 1) * columns + column]
-        held[place + each] = params[bias + min(cuda.threadIdx.x & (THREADS - 1), last)]
+        fetch_weights(params, held)
+        held[bias_place] = params[bias + min(cuda.threadIdx.x & (THREADS - 1), columns - 1)]
 
     @_device
     def run(held, given, values, parts, outputs, top, rows, max_rows, first, slope):
         thread = cuda.threadIdx.x & (THREADS - 1)
-        share = thread >> bits & (shares - 1)
-        for r in range(high):
-            total = float32(0)
-            for p in range(each):
-                if (p + 1) * shares <= inputs or share + p * shares < inputs:
-                    total += values[r * THREADS + share + p * shares] * held[place + p]
-            parts[r * THREADS + thread] = total
-        cuda.syncthreads()
+        multiply(held, values, parts)
         if thread < columns:
             for r in range(high):
-                total = held[place + each]
-                for other in range(shares):
-                    total += parts[r * THREADS + (other << bits) + thread]
+                total = add_up(parts, r, held[bias_place])
                 if labelled:
                     total += given[r]
                 total = activated(total, activation, slope)
@@ -129,26 +63,12 @@ def _forward_layer(layer: Layer, high: int, place: int, labelled: bool) -> tuple
     return fetch, run
 
 
-def _one_after_the_other(parts: list[Any]) -> Any:
-    """Make one device function that calls all of these with its arguments."""
-    if len(parts) == 1:
-        return parts[0]
-    first, others = parts[0], _one_after_the_other(parts[1:])
-
-    @_device
-    def both(*given):
-        first(*given)
-        others(*given)
-
-    return both
-
-
 @functools.cache
 def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     """Make the kernel ``(x, labels, params, slope, max_rows, first, outputs)`` of one network for x of `read` columns.
 
     Its arguments are those of `layers.layers_forward`, slope float32 and whole numbers int64. Of the first layer's
-    inputs, those after the columns of x are one-hot labels. A block has `THREADS` threads and `high` rows of x.
+    inputs, those after the columns of x are one-hot labels. A block has `narrow.THREADS` threads and `high` rows of x.
     """
     labelled, classes_at, width = read < layers[0].inputs, layers[0].weights, layers[0].outputs
     layers = (layers[0]._replace(inputs=read), *layers[1:])
@@ -157,9 +77,9 @@ def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
         fetch, run = _forward_layer(layer, high, place, labelled and index == 0)
         fetches.append(fetch)
         runs.append(run)
-        place += layer.forward[2] + 1
+        place += held_up(layer) + 1
     size, held_size = high * THREADS, place
-    fetch_all, run_all = _one_after_the_other(fetches), _one_after_the_other(runs)
+    fetch_all, run_all = one_after_the_other(fetches), one_after_the_other(runs)
 
     @cuda.jit(**BOUNDED)
     def forward(x, labels, params, slope, max_rows, first, outputs):
@@ -181,50 +101,89 @@ def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     return forward
 
 
-def _backward_layer(
-    layer: Layer, below: Layer | None, high: int, place: int, index: int, wide: int
-) -> tuple[Any, Any, Any]:
-    """Make the parts of a layer that ask for weights and for outputs below, and the one that carries deltas down."""
-    inputs, columns, start = layer.inputs, layer.outputs, layer.weights
-    bits, some, each = layer.backward
-    lanes, lines, mask = 1 << bits, THREADS >> bits, (1 << bits) - 1
-    units, activation = (below.units, below.activation) if below else (0, 0)
-    onto = below is None  # the network's input
+def _tangent_layer(layer: Layer, high: int, place: int, index: int, smooth: bool) -> tuple[Any, Any, Any]:
+    """Make the parts of a layer that ask for weights and for its outputs, and the one that carries tangents up."""
+    columns, activation, units = layer.outputs, layer.activation, layer.units
+    fetch, multiply, add_up = make_up(layer, high, place)
 
     @_device
-    def fetch(params, held):
-        lane, line = cuda.threadIdx.x & mask, cuda.threadIdx.x >> bits & (lines - 1)
-        for i in range(some):
-            row = start + min(line + i * lines, inputs - 1) * columns
-            for j in range(each):
-                held[place + i * each + j] = params[row + min(lane + j * lanes, columns - 1)]
-
-    @_device
-    def look(outputs, seen, top, rows, max_rows, points):
-        if not onto:
-            for r in range(high):
-                at = units * max_rows + (points + min(top + r, rows - 1)) * inputs
-                seen[index * high + r] = outputs[at + min(cuda.threadIdx.x & (THREADS - 1), inputs - 1)]
-
-    @_device
-    def run(held, seen, values, parts, deltas, dx, top, rows, max_rows, first, slope):
+    def run(held, seen, bent, values, parts, outputs, curvature, top, rows, max_rows, points, first, slope):
         thread = cuda.threadIdx.x & (THREADS - 1)
-        lane, line = thread & mask, thread >> bits
+        multiply(held, values, parts)
+        if thread < columns:
+            for r in range(high):
+                total, y, row = add_up(parts, r, float32(0)), seen[index * high + r], top + r
+                if smooth and row < rows:
+                    change = total * bent[index * high + r] * curved(y, activation)
+                    curvature[units * max_rows + (points + row) * columns + thread] = change
+                total = passed_on(y, total, activation, slope)
+                values[r * THREADS + thread] = total
+                if row < rows:
+                    outputs[units * max_rows + (first + row) * columns + thread] = total
+        cuda.syncthreads()
+
+    return fetch, make_look(units, columns, high, index), run
+
+
+@functools.cache
+def make_tangent(layers: tuple[Layer, ...], smooth: bool, high: int) -> Any:
+    """Make the kernel ``(x, params, deltas, slope, max_rows, points, first, outputs, curvature)`` of hidden layers.
+
+    Its arguments are those of `layers.layers_tangent`; curvature is written if `smooth`. Blocks as `make_forward`.
+    """
+    place, fetches, looks, runs = 0, [], [], []
+    for index, layer in enumerate(layers):
+        fetch, look, run = _tangent_layer(layer, high, place, index, smooth)
+        fetches.append(fetch)
+        looks.append(look)
+        runs.append(run)
+        place += held_up(layer)
+    size, held_size, seen_size, read = high * THREADS, place, len(layers) * high, layers[0].inputs
+    bent_size = seen_size if smooth else 1
+    fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
+
+    @cuda.jit(**BOUNDED)
+    def tangent(x, params, deltas, slope, max_rows, points, first, outputs, curvature):
+        values = cuda.shared.array(size, float32)
+        parts = cuda.shared.array(size, float32)
+        held = cuda.local.array(held_size, float32)
+        seen = cuda.local.array(seen_size, float32)
+        bent = cuda.local.array(bent_size, float32)
+        thread, rows, top = cuda.threadIdx.x & (THREADS - 1), x.shape[0], cuda.blockIdx.x * high
+        fetch_all(params, held)
+        look_all(outputs, seen, top, rows, max_rows, points)
+        if smooth:
+            look_all(deltas, bent, top, rows, max_rows, first)
+        if thread < read:
+            for r in range(high):
+                values[r * THREADS + thread] = x[min(top + r, rows - 1), thread]
+        cuda.syncthreads()
+        run_all(
+            held, seen, bent, values, parts, outputs, curvature, top, rows, max_rows, points, first, slope
+        )
+
+    return tangent
+
+
+def _backward_layer(
+    layer: Layer, below: Layer | None, high: int, place: int, index: int, wide: int, smooth: bool
+) -> tuple[Any, Any]:
+    """Make the part of a layer that asks for weights, and the one that carries deltas down to the one below."""
+    inputs, onto = layer.inputs, below is None  # the network's input
+    units, activation = (below.units, below.activation) if below else (0, 0)
+    fetch, multiply, add_up = make_down(layer, place, wide)
+
+    @_device
+    def run(held, seen, bent, values, parts, deltas, dx, top, rows, max_rows, first, slope):
+        thread = cuda.threadIdx.x & (THREADS - 1)
         for r in range(high):
-            for i in range(some):
-                total = float32(0)
-                for j in range(each):
-                    if (j + 1) * lanes <= columns or lane + j * lanes < columns:
-                        total += values[r * THREADS + lane + j * lanes] * held[place + i * each + j]
-                if (i + 1) * lines <= inputs or line + i * lines < inputs:
-                    parts[(line + i * lines) * wide + lane] = total
-            cuda.syncthreads()
+            multiply(held, values, parts, r)
             if thread < inputs:
-                total = float32(0)
-                for other in range(lanes):
-                    total += parts[thread * wide + other]
+                total = add_up(parts)
                 if not onto:
                     total = passed_on(seen[index * high + r], total, activation, slope)
+                    if smooth:
+                        total += bent[index * high + r]
                 if top + r < rows:
                     if onto:
                         dx[top + r, thread] = total
@@ -233,63 +192,66 @@ def _backward_layer(
                 values[r * THREADS + thread] = total
             cuda.syncthreads()
 
-    return fetch, look, run
+    return fetch, run
+
+
+@_device
+def _look_at_nothing(arena, seen, top, rows, max_rows, start):
+    pass
 
 
 @functools.cache
-def make_backward(layers: tuple[Layer, ...], onto_input: bool, high: int) -> Any:
-    """Make the kernel ``(deltas, params, outputs, slope, max_rows, points, first, rows, dx)`` of one network.
+def make_backward(layers: tuple[Layer, ...], onto_input: bool, smooth: bool, high: int) -> Any:
+    """Make the kernel ``(deltas, params, outputs, slope, max_rows, points, first, rows, curvature, dx)`` of a network.
 
-    Its arguments are those of `layers.layers_backward_rows`; dx is written if `onto_input`. Blocks as `make_forward`.
+    Its arguments are those of `layers.layers_backward_rows`; dx is written if `onto_input`, and curvature read if
+    `smooth`. Blocks as `make_forward`.
     """
     place, parts_size = 0, 1
     fetches: list[Any] = []
-    looks: list[Any] = []
+    looks: list[Any] = [_look_at_nothing]
     runs: list[Any] = []
     for index in range(len(layers) - 1, -1 if onto_input else 0, -1):
-        layer = layers[index]
-        bits, some, each = layer.backward
-        wide = (1 << bits) + 1  # so that neighbours begin in other banks
+        layer, below = layers[index], layers[index - 1] if index else None
+        wide = (1 << way_down(layer)[0]) + 1  # so that neighbours begin in other banks
         parts_size = max(parts_size, layer.inputs * wide)
-        fetch, look, run = _backward_layer(
-            layer, layers[index - 1] if index else None, high, place, len(runs), wide
-        )
+        if below:
+            looks.append(make_look(below.units, below.outputs, high, len(runs)))
+        fetch, run = _backward_layer(layer, below, high, place, len(runs), wide, smooth)
         fetches.append(fetch)
-        looks.append(look)
         runs.append(run)
-        place += some * each
+        place += held_down(layer)
     size, held_size, seen_size = high * THREADS, place, len(runs) * high
-    fetch_all, look_all, run_all = (_one_after_the_other(each) for each in (fetches, looks, runs))
+    bent_size = seen_size if smooth else 1
+    fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
     @cuda.jit(**BOUNDED)
-    def backward(deltas, params, outputs, slope, max_rows, points, first, rows, dx):
+    def backward(deltas, params, outputs, slope, max_rows, points, first, rows, curvature, dx):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(parts_size, float32)
         held = cuda.local.array(held_size, float32)
         seen = cuda.local.array(seen_size, float32)
+        bent = cuda.local.array(bent_size, float32)
         thread, top = cuda.threadIdx.x & (THREADS - 1), cuda.blockIdx.x * high
         fetch_all(params, held)
         look_all(outputs, seen, top, rows, max_rows, points)
+        if smooth:
+            look_all(curvature, bent, top, rows, max_rows, points)
         if thread < columns:
             for r in range(high):
                 at = units * max_rows + (first + min(top + r, rows - 1)) * columns
                 values[r * THREADS + thread] = deltas[at + thread]
         cuda.syncthreads()
-        run_all(held, seen, values, parts, deltas, dx, top, rows, max_rows, first, slope)
+        run_all(held, seen, bent, values, parts, deltas, dx, top, rows, max_rows, first, slope)
 
     return backward
-
-
-def rows_of_block(rows: int) -> int:
-    """One of `HIGH`."""
-    return next((high for high in HIGH if -(-rows // high) <= FULL), HIGH[-1])
 
 
 @launched(network.layers_forward)
 def _layers_forward(x, labels, layers, params, slope, max_rows, first, outputs):
     known, high = layers_of(layers), rows_of_block(len(x))
-    if not is_narrow(known, high):
+    if not is_narrow(known, high, lambda layer: held_up(layer) + 1):
         network.layers_forward.dispatch(object)(x, labels, layers, params, slope, max_rows, first, outputs)
     elif len(x) > 0:
         numbers = np.float32(slope), np.int64(max_rows), np.int64(first)
@@ -297,14 +259,31 @@ def _layers_forward(x, labels, layers, params, slope, max_rows, first, outputs):
         launch(kernel, -(-len(x) // high), THREADS, x, labels, params, *numbers, outputs)
 
 
+@launched(network.layers_tangent)
+def _layers_tangent(x, layers, params, deltas, slope, max_rows, points, first, outputs, curvature):
+    known, high, smooth = layers_of(layers)[:-1], rows_of_block(len(x)), curvature.size > 0
+    if not known or len(x) == 0:
+        return
+    if not is_narrow(known, high, lambda layer: held_up(layer) + (1 + smooth) * high):
+        network.layers_tangent.dispatch(object)(
+            x, layers, params, deltas, slope, max_rows, points, first, outputs, curvature
+        )
+        return
+    numbers = np.float32(slope), *np.array([max_rows, points, first], np.int64)
+    kernel = make_tangent(known, smooth, high)
+    launch(kernel, -(-len(x) // high), THREADS, x, params, deltas, *numbers, outputs, curvature)
+
+
 @launched(network.layers_backward_rows)
-def _layers_backward_rows(deltas, layers, params, outputs, slope, max_rows, points, first, rows, dx):
-    known, high = layers_of(layers), rows_of_block(rows)
-    if not is_narrow(known, high):
+def _layers_backward_rows(
+    deltas, layers, params, outputs, slope, max_rows, points, first, rows, curvature, dx
+):
+    known, high, smooth = layers_of(layers), rows_of_block(rows), curvature.size > 0
+    if not is_narrow(known, high, lambda layer: held_down(layer) + (1 + smooth) * high):
         network.layers_backward_rows.dispatch(object)(
-            deltas, layers, params, outputs, slope, max_rows, points, first, rows, dx
+            deltas, layers, params, outputs, slope, max_rows, points, first, rows, curvature, dx
         )
     elif rows > 0 and (len(known) > 1 or dx.size > 0):  # a single layer has none below it
         numbers = np.float32(slope), *np.array([max_rows, points, first, rows], np.int64)
-        kernel = make_backward(known, dx.size > 0, high)
-        launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, dx)
+        kernel = make_backward(known, dx.size > 0, smooth, high)
+        launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, curvature, dx)

@@ -1,12 +1,11 @@
-"""CUDA kernel of `fastgan_kernels.layers.layers_adam`: the gradient of every layer, and Adam's step along it.
+"""CUDA kernels of `layers_gradient` and `layers_adam` of `fastgan_kernels.layers`: one launch for all layers.
 
-One launch has a block for each tile of each layer's weights and bias. Its threads ask for the parameters and moments
-that they move before they make the gradient, or all at once after it.
+It has a block for each tile of each layer's weights and bias. Adam's threads ask for the parameters and moments that
+they move before they make the gradient, or all at once after it.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -17,10 +16,10 @@ from .. import layers as network
 from ..dispatch import launched
 from ..layers import INPUTS, OUTPUTS, UNITS, WEIGHTS
 from ..optimisers import adam_one
-from .device import device_number, launch, to_device
-from .layers import Layer, layers_of
+from .device import launch
 from .optimisers import adam_constants
-from .products import Tile, make_tile_product
+from .products import Tile, make_finish, make_tile_product
+from .table import Layer, layer_of, layers_of, on_device
 
 TILES = (
     Tile(64, 64, 16, 4, 4, 1),
@@ -44,10 +43,10 @@ _device = cuda.jit(device=True)
 
 @_device
 def _input(given, row, k):
-    """Input `row` of row k: a number, the one-hot label's or, past the last, the bias's, which is always 1."""
-    x, labels, outputs, _, inputs, _, below, _ = given[0]
+    """Input `row` of row k: a number, the one-hot label's or, past the last, the bias's: 1 where the row counts."""
+    x, labels, outputs, _, inputs, _, below, _, biased = given[0]
     if row >= inputs:
-        return float32(1)
+        return float32(1) if k < biased else float32(0)
     if below >= 0:
         return outputs[uint64(below + k * inputs + row)]
     if row < x.shape[1]:
@@ -57,16 +56,51 @@ def _input(given, row, k):
 
 @_device
 def _delta(given, k, column):
-    _, _, _, deltas, _, columns, _, above = given[0]
+    _, _, _, deltas, _, columns, _, above, _ = given[0]
     return deltas[uint64(above + k * columns + column)]
+
+
+@_device
+def _sides(layer, table, x, labels, outputs, deltas, max_rows, biased):
+    """What `_input` and `_delta` read of a layer."""
+    below = table[layer - 1, UNITS] * max_rows if layer > 0 else -1
+    above = table[layer, UNITS] * max_rows
+    return x, labels, outputs, deltas, table[layer, INPUTS], table[layer, OUTPUTS], below, above, biased
+
+
+@_device
+def _store(total, given, row, column):
+    _, grads, width, start = given
+    grads[uint64(start + row * width + column)] = total
+
+
+def make_gradient(tile: Tile) -> Any:
+    """Make the kernel of one tile: a block a tile, `BLOCKS` of them before a layer's.
+
+    Its arguments are those of `layers.layers_gradient`, the table with `BLOCKS` on the device and whole numbers int64.
+    A block has ``groups * each`` threads of the tile.
+    """
+    rows, columns = tile.rows, tile.columns
+    finish = make_finish(tile, _store)
+    make_tile = make_tile_product(tile, _input, _delta, finish, left_along=False, right_along=False)
+
+    @cuda.jit
+    def gradient(grads, table, x, labels, outputs, deltas, max_rows, biased):
+        layer, block = layer_of(table, BLOCKS, cuda.blockIdx.x)
+        inputs, width, start = table[layer, INPUTS], table[layer, OUTPUTS], table[layer, WEIGHTS]
+        across = -(-width // columns)
+        top, side = block // across * rows, block % across * columns
+        given = _sides(layer, table, x, labels, outputs, deltas, max_rows, biased), grads, width, start
+        make_tile(inputs + 1, width, x.shape[0], top, side, given)
+
+    return gradient
 
 
 def make_adam(tile: Tile) -> Any:
     """Make the kernel of one tile: a block a tile, `BLOCKS` of them before a layer's.
 
-    Its arguments are those of `layers.layers_adam`, the table with `BLOCKS` on the device, max_rows int64, and in
-    the place of the betas and epsilon what `optimisers.adam_constants` makes of them. A block has ``groups * each``
-    threads of the tile.
+    Its arguments are those of `layers.layers_adam`, as `make_gradient` has them, and in the place of the betas and
+    epsilon what `optimisers.adam_constants` makes of them.
     """
     rows, columns, groups = tile.rows, tile.columns, tile.groups
     size, threads = rows * columns, tile.groups * tile.each
@@ -119,6 +153,7 @@ def make_adam(tile: Tile) -> Any:
         outputs,
         deltas,
         max_rows,
+        biased,
         rate,
         updates,
         log1,
@@ -129,22 +164,17 @@ def make_adam(tile: Tile) -> Any:
         old_mean = cuda.local.array(own, float32)
         old_square = cuda.local.array(own, float32)
         t, size = float32(updates[0]), rate[0]
-        layer = 0
-        while layer < table.shape[0] - 1 and cuda.blockIdx.x >= table[layer + 1, BLOCKS]:
-            layer += 1
+        layer, block = layer_of(table, BLOCKS, cuda.blockIdx.x)
         inputs, width, start = table[layer, INPUTS], table[layer, OUTPUTS], table[layer, WEIGHTS]
         across = -(-width // columns)
-        block = cuda.blockIdx.x - table[layer, BLOCKS]
         top, side = block // across * rows, block % across * columns
-        below = table[layer - 1, UNITS] * max_rows if layer > 0 else -1
-        above = table[layer, UNITS] * max_rows
         vectors, old = (params, grads, mean, square), (old_params, old_mean, old_square)
         if early:
             look(inputs + 1, width, top, side, start, vectors, old)
         size = float32(size / -math.expm1(t * log1))
         correction = float32(float32(1) / math.sqrt(-math.expm1(t * log2)))
         given = (
-            (x, labels, outputs, deltas, inputs, width, below, above),
+            _sides(layer, table, x, labels, outputs, deltas, max_rows, biased),
             vectors,
             old,
             start,
@@ -155,6 +185,7 @@ def make_adam(tile: Tile) -> Any:
     return adam
 
 
+GRADIENT = {tile: make_gradient(tile) for tile in TILES}
 ADAM = {tile: make_adam(tile) for tile in TILES}
 """The raw kernels, by tile."""
 
@@ -169,13 +200,19 @@ def tile_of(layers: tuple[Layer, ...]) -> Tile:
     return next((tile for tile in TILES if sum(tiles_of(layers, tile)) >= ENOUGH), TILES[-1])
 
 
-@functools.cache
-def _table(layers: tuple[Layer, ...], tile: Tile, device: int) -> Any:
-    """The table with `BLOCKS`, on the device: made once, for a captured step may not copy from the host.
+def _launch(kernels: dict[Tile, Any], layers: np.ndarray, before: Any, *after: Any) -> None:
+    """Launch a kernel with its arguments before and after the table."""
+    known = layers_of(layers)
+    tile = tile_of(known)
+    blocks = tiles_of(known, tile)
+    table = on_device(known, blocks)
+    launch(kernels[tile], sum(blocks), tile.groups * tile.each, *before, table, *after)
 
-    It is never given back, for a graph may read it as long as there is one.
-    """
-    return to_device(np.column_stack([layers, np.cumsum([0, *tiles_of(layers, tile)])[:-1]]))
+
+@launched(network.layers_gradient)
+def _layers_gradient(grads, layers, x, labels, outputs, deltas, max_rows, biased):
+    numbers = np.int64(max_rows), np.int64(biased)
+    _launch(GRADIENT, layers, (grads,), x, labels, outputs, deltas, *numbers)
 
 
 @launched(network.layers_adam)
@@ -190,15 +227,13 @@ def _layers_adam(
     outputs,
     deltas,
     max_rows,
+    biased,
     rate,
     updates,
     beta1,
     beta2,
     epsilon,
 ):
-    known = layers_of(layers)
-    tile = tile_of(known)
-    table, blocks = _table(known, tile, device_number()), sum(tiles_of(known, tile))
-    numbers = np.int64(max_rows), rate, updates, *adam_constants(beta1, beta2, epsilon)
-    arrays = params, grads, mean, square, table, x, labels, outputs, deltas
-    launch(ADAM[tile], blocks, tile.groups * tile.each, *arrays, *numbers)
+    vectors, read = (params, grads, mean, square), (x, labels, outputs, deltas)
+    numbers = np.int64(max_rows), np.int64(biased), rate, updates
+    _launch(ADAM, layers, vectors, *read, *numbers, *adam_constants(beta1, beta2, epsilon))
