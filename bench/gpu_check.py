@@ -139,7 +139,9 @@ for size in (
     Size("wide", 50, 3, (600,), (600,), 16, classes=3),
 ):
     trainer(size, captured=False).train(1)
-trainer(size, captured=False, gradient_penalty="r1").train(1)
+    trainer(size, captured=False, gradient_penalty="wgan-gp", spectral_norm=True, update="joint").train(1)
+    smooth = {"gradient_penalty": "r1+r2", "discriminator_activation": "tanh"}
+    trainer(size, captured=False, clip_norm=1.0, **smooth).train(1)
 """
 
 

@@ -20,8 +20,9 @@ PRODUCTS = {
     ),
     **{"dense_tangent": 1, "dense_backward": 2, "conditional_backward": 1, "conditional_backward_weights": 1},
     **dict.fromkeys(("layers_forward", "layers_backward_rows", "layers_gradient", "layers_adam"), 1),
+    "layers_tangent": 1,
 }
-"""Matrix products of rows x inputs x outputs that an op makes, for each layer of a network."""
+"""Matrix products of rows x inputs x outputs that an op makes, for each layer of a network that it crosses."""
 
 PICKED = ("data", "ring")
 """Arrays of which an op touches a few rows."""
@@ -42,7 +43,8 @@ def kernels(results: Results) -> str:
                 a.nbytes for key, a in values.items() if isinstance(a, np.ndarray) and key not in PICKED
             )
             table = values.get("layers", np.array([(shape.inputs, shape.outputs)]))
-            weights = int((table[:, INPUTS] * table[:, OUTPUTS]).sum())
+            crossed = table[:-1] if name == "layers_tangent" else table
+            weights = int((crossed[:, INPUTS] * crossed[:, OUTPUTS]).sum())
             operations = PRODUCTS.get(name, 0) * 2 * shape.rows * weights
             shares = {
                 "of the bandwidth": moved / took / bandwidth,

@@ -201,12 +201,12 @@ def two_layers(shape: Shape, normal: Callable[..., np.ndarray]) -> dict[str, Cal
     first = (inputs + 1) * outputs
     sizes = [(inputs, outputs, 0, inputs * outputs), (outputs, outputs, first, first + outputs * outputs)]
     table = [(*size, kernels.RELU, layer * outputs) for layer, size in enumerate(sizes)]
-    vector, arena = first + (outputs + 1) * outputs, 2 * rows * outputs
+    vector, arena = first + (outputs + 1) * outputs, 4 * rows * outputs
     known: dict[str, Callable[[], Any]] = {
         "labels": lambda: np.zeros(0, np.int64),
         "layers": lambda: np.array(table, np.int64),
-        "max_rows": lambda: rows,
-        "points": lambda: 0,
+        "max_rows": lambda: 2 * rows,
+        "points": lambda: rows,
         "rows": lambda: rows,
         "outputs": lambda: normal(arena),
         "deltas": lambda: normal(arena),

@@ -169,6 +169,7 @@ def _normalise_one_by_one(net, team, iterate):
 
 @where("whole", without=_normalise_one_by_one)
 def _normalise(net, team, iterate):
+    """A device always iterates: only the host takes up the last iteration's numbers, from a checkpoint."""
     state = net.spectral
     layers_spectral_scale(net.params, net.layers, state.left, state.right, state.inverse, state.scaled)
 

@@ -158,7 +158,8 @@ def layers_tangent(
     x : (rows, inputs) float32, the tangents at the network's input
     layers, params, slope : as `layers_forward`
     deltas : (max_rows * units,) float32, the slope's, of the rows from `first` on
-    max_rows, points, first : rows of the arenas, where the points begin at which the slope was taken, and the tangents
+    max_rows, points, first : rows of the arenas, where the points begin at which the slope was taken, and the
+        tangents; these are other rows
     outputs : (max_rows * units,) float32: what the layers made of the points is read, the tangents are written
     curvature : (max_rows * units,) float32, ``c_l = (t_(l-1) w_l) dz_l activation''(y_l) / activation'(y_l)``, written
         in the rows from `points` on; or size 0: no activation is smooth
@@ -196,7 +197,7 @@ def layers_gradient(
     layers, x, labels : as `layers_forward`
     outputs, deltas : (max_rows * units,) float32, arenas whose first rows are those of x
     max_rows : rows that the arenas have room for
-    biased : rows that count for the biases; those of a penalty do not
+    biased : rows that count for the biases; those of a penalty do not, but must be finite
     """
     rows, none = len(x), labels[:0]
     for layer in range(len(layers)):

@@ -273,7 +273,7 @@ def cases():
         yield f"gather_rows {np.dtype(dtype)}", fk.gather_rows, arguments(fk.gather_rows, *shape, data=data)
     yield "copy int64", fk.copy, {"source": np.zeros(3, np.int64), "out": np.zeros(3, np.int64)}
     for op in PASSES:
-        for widths in ((2, 64, 64, 8), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512)):
+        for widths in ((2, 64, 64, 8), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512), (16, 96, 128, 1)):
             inputs, *hidden, outputs = widths
             yield f"{op.__name__} {widths}", op, arguments(op, 3, inputs, outputs, hidden=hidden, classes=0)
             yield (

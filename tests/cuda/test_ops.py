@@ -106,9 +106,10 @@ def test_no_rows(op):
 @pytest.mark.parametrize("op", NETWORK_OPS)
 def test_networks_of_real_sizes(op, widths, rows):
     inputs, *hidden, outputs = widths
-    given = arguments(op, rows, inputs, outputs, hidden=hidden, smooth=rows % 2 == 1)
-    given["params"] /= 16
-    check(op, given, rtol=1e-3, atol=1e-3)
+    for smooth in (False, True):
+        given = arguments(op, rows, inputs, outputs, hidden=hidden, smooth=smooth)
+        given["params"] /= 16
+        check(op, given, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.gpu

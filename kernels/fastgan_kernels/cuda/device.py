@@ -135,6 +135,14 @@ def _external(pointer: int) -> Any:
     return cuda.external_stream(pointer)
 
 
+def wait() -> None:
+    """Wait for what was asked for on CuPy's current stream."""
+    if not SIMULATED:
+        import cupy
+
+        cupy.cuda.get_current_stream().synchronize()
+
+
 def device_number() -> int:
     """CuPy's current device."""
     if SIMULATED:

@@ -14,6 +14,7 @@ from ..dispatch import launched
 from ..penalty import curved
 from .device import launch
 from .narrow import (
+    ALONE,
     BOUNDED,
     HIGH,
     THREADS,
@@ -226,7 +227,7 @@ def make_backward(layers: tuple[Layer, ...], onto_input: bool, smooth: bool, hig
     fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
-    @cuda.jit(**BOUNDED)
+    @cuda.jit(**(ALONE if smooth else BOUNDED))
     def backward(deltas, params, outputs, slope, max_rows, points, first, rows, curvature, dx):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(parts_size, float32)
@@ -279,11 +280,14 @@ def _layers_backward_rows(
     deltas, layers, params, outputs, slope, max_rows, points, first, rows, curvature, dx
 ):
     known, high, smooth = layers_of(layers), rows_of_block(rows), curvature.size > 0
-    if not is_narrow(known, high, lambda layer: held_down(layer) + (1 + smooth) * high):
+    crossed = known if dx.size > 0 else known[1:]
+    if rows == 0 or not crossed:
+        return
+    if not is_narrow(crossed, high, lambda layer: held_down(layer) + (1 + smooth) * high):
         network.layers_backward_rows.dispatch(object)(
             deltas, layers, params, outputs, slope, max_rows, points, first, rows, curvature, dx
         )
-    elif rows > 0 and (len(known) > 1 or dx.size > 0):  # a single layer has none below it
-        numbers = np.float32(slope), *np.array([max_rows, points, first, rows], np.int64)
-        kernel = make_backward(known, dx.size > 0, smooth, high)
-        launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, curvature, dx)
+        return
+    numbers = np.float32(slope), *np.array([max_rows, points, first, rows], np.int64)
+    kernel = make_backward(known, dx.size > 0, smooth, high)
+    launch(kernel, -(-rows // high), THREADS, deltas, params, outputs, *numbers, curvature, dx)

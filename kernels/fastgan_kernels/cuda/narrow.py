@@ -27,6 +27,9 @@ MOST_LAYERS = 8
 BOUNDED: dict[str, Any] = {} if SIMULATED else {"launch_bounds": THREADS}
 """What tells the compiler how many registers there are."""
 
+ALONE: dict[str, Any] = {} if SIMULATED else {"launch_bounds": (THREADS, 1)}
+"""The same, for one block a multiprocessor: for two, with half the registers, the compiler may spill a few."""
+
 MOST_SHARES = 16
 """Threads that share the depth of one sum, at most; their parts are added up one after the other."""
 
@@ -68,7 +71,7 @@ def held_down(layer: Layer) -> int:
 
 
 def is_narrow(layers: Sequence[Layer], high: int, held: Callable[[Layer], int]) -> bool:
-    """Whether one launch runs all layers: whether a thread can hold all that it is to hold, so much of each layer."""
+    """Whether one launch runs these layers: whether a thread can hold all that it is to hold, so much of each."""
     if len(layers) > MOST_LAYERS or max(max(layer.inputs, layer.outputs) for layer in layers) > THREADS:
         return False
     return sum(map(held, layers)) <= MOST_HELD[high]

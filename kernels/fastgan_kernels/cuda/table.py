@@ -10,7 +10,7 @@ import numpy as np
 from numba import cuda
 
 from ..layers import UNITS
-from .device import device_number, to_device
+from .device import device_number, to_device, wait
 
 
 class Layer(NamedTuple):
@@ -41,7 +41,9 @@ def on_device(layers: tuple[Layer, ...], *counts: Sequence[int]) -> Any:
 @functools.cache
 def _on_device(layers: tuple[Layer, ...], counts: tuple[tuple[int, ...], ...], device: int) -> Any:
     before = [np.cumsum((0, *each))[:-1] for each in counts]
-    return to_device(np.column_stack([layers, *before]))
+    table = to_device(np.column_stack([layers, *before]))
+    wait()  # other streams will read it
+    return table
 
 
 @cuda.jit(device=True)
