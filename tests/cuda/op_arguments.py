@@ -275,12 +275,9 @@ def cases():
     for op in PASSES:
         for widths in ((2, 64, 64, 8), (2, 128, 128, 2), (64, 200, 17, 17), (512, 16, 512), (16, 96, 128, 1)):
             inputs, *hidden, outputs = widths
-            yield f"{op.__name__} {widths}", op, arguments(op, 3, inputs, outputs, hidden=hidden, classes=0)
-            yield (
-                f"{op.__name__} {widths} of straight lines",
-                op,
-                arguments(op, 3, inputs, outputs, hidden=hidden, classes=0, smooth=False),
-            )
+            for smooth in (True, False) if inputs == 2 else (True,):
+                given = arguments(op, 3, inputs, outputs, hidden=hidden, classes=0, smooth=smooth)
+                yield f"{op.__name__} {widths}", op, given
     wide = poisoned(3, 9)[:, 2:5]
     yield (
         "acgan_head_rows in a wider array",
