@@ -24,7 +24,7 @@ THREADS = 128
 """Of a block, where each thread has an element of its own."""
 
 
-TOGETHER = 32 if SIMULATED else 128
+TOGETHER = 16 if SIMULATED else 128
 """Of a block whose threads add something up together; to wait for each other takes simulated threads long."""
 
 

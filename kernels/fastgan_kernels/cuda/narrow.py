@@ -15,7 +15,7 @@ from numba import cuda, float32
 from .device import SIMULATED
 from .table import Layer
 
-THREADS = 16 if SIMULATED else 512
+THREADS = 8 if SIMULATED else 512
 """Of a block; no layer may be wider."""
 
 MOST_HELD = {1: 80, 2: 56, 4: 56}

@@ -11,7 +11,7 @@ from ..dispatch import launched
 from ..normalisation import centred, inverse_deviation, moved, normalised, unbiased
 from .device import TOGETHER, added, launch, launch_over
 
-COLUMNS = 16
+COLUMNS = TOGETHER // 8
 """Of a block that adds up rows: neighbours in memory. Its other threads share the rows."""
 
 

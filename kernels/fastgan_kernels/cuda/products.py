@@ -19,6 +19,9 @@ from .device import SIMULATED
 ALIGNMENT = None if SIMULATED else 16
 """Bytes to which shared memory is aligned, so that a thread's neighbouring numbers are read at once."""
 
+WARP = 1 if SIMULATED else 32
+"""Threads that a card runs together anyway."""
+
 AT_ONCE = 4
 """Numbers that one instruction reads, at most."""
 
@@ -51,7 +54,7 @@ class Tile(NamedTuple):
 
     def threads(self, depth: int) -> int:
         """Threads of a block: no more groups than a product's depth has slices, but whole warps."""
-        needed = max(1, -(-depth // self.depth), 32 // self.each)
+        needed = max(1, -(-depth // self.depth), WARP // self.each)
         return min(self.groups, needed) * self.each
 
     def blocks(self, rows: int, columns: int) -> tuple[int, int]:
