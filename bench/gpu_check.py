@@ -28,14 +28,13 @@ if __name__ == "__main__":  # without an installation
 
 import numpy as np  # noqa: E402
 
-from bench.gpu_kernels import kernels  # noqa: E402
+from bench.gpu_kernels import OURS, kernels  # noqa: E402
 from bench.gpu_methods import methods  # noqa: E402
 from bench.results import FOLDER, Results, Row, contest_rows  # noqa: E402
 from bench.rounds import ContestError, Summary, contest  # noqa: E402
 from bench.sizes import SEQ8, STEPS, Size  # noqa: E402
 from bench.worker import DEVICE  # noqa: E402
 
-OURS = "fastgan cuda"
 CONTENDERS = (OURS, "torch eager", "torch graphs", "jax scan")
 """With JAX's `jit` as well, whose steps take four times as long as its scan's, compiling outlasts all else."""
 NUMBA_CUDA = "numba-cuda 0.30.4"

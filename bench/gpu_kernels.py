@@ -19,8 +19,8 @@ PRODUCTS = {
         ("dense_forward", "dense_backward_rows", "dense_backward_weights", "conditional_forward"), 1
     ),
     **{"dense_tangent": 1, "dense_backward": 2, "conditional_backward": 1, "conditional_backward_weights": 1},
-    **dict.fromkeys(("layers_forward", "layers_backward_rows", "layers_gradient", "layers_adam"), 1),
-    "layers_tangent": 1,
+    **dict.fromkeys(("layers_forward", "layers_backward_rows", "layers_tangent"), 1),
+    **dict.fromkeys(("layers_gradient", "layers_adam"), 1),
 }
 """Matrix products of rows x inputs x outputs that an op makes, for each layer of a network that it crosses."""
 

@@ -1,6 +1,6 @@
-"""CUDA kernels of `fastgan_kernels.spectral`: a thread a column, or a block a row; one block for what is left.
+"""CUDA kernels of `fastgan_kernels.spectral`, of all layers of a network at once; one layer is a network too.
 
-Those of all layers of a network find the layer that a block works for in its table.
+A block finds the layer that it works for in the network's table.
 """
 
 from __future__ import annotations
@@ -25,28 +25,6 @@ ACROSS = TOGETHER // 4
 """Columns that a block adds up, by four groups of threads."""
 
 
-@cuda.jit
-def column_sums(w, u, v):
-    """``v = w^T u``; neighbours read neighbours."""
-    j = cuda.grid(1)
-    if j < v.size:
-        total = float32(0)
-        for i in range(u.size):
-            total += w[i, j] * u[i]
-        v[j] = total
-
-
-@cuda.jit
-def row_sums(a, b, out, one_row):
-    """``out_i = sum_j a_ij b_ij``, or b_0j where b has one row; a block a row."""
-    i, total = cuda.blockIdx.x, float32(0)
-    for j in range(cuda.threadIdx.x, a.shape[1], TOGETHER):
-        total += a[i, j] * b[0 if one_row else i, j]
-    total = added(total)
-    if cuda.threadIdx.x == 0:
-        out[i] = total
-
-
 @cuda.jit(device=True)
 def _squares(values, start, size):
     """What one thread of a block adds to the squared length of a part of a vector."""
@@ -62,24 +40,6 @@ def _inverse_root(square):
 
 
 @cuda.jit
-def to_length_one(values, inverse):
-    """Divide a vector by its length, whose inverse is kept if there is room; one block."""
-    factor = _inverse_root(added(_squares(values, 0, values.size)))
-    for i in range(cuda.threadIdx.x, values.size, TOGETHER):
-        values[i] *= factor
-    if cuda.threadIdx.x == 0 and inverse.size > 0:
-        inverse[0] = factor
-
-
-@launched(spectral.power_iteration)
-def _power_iteration(w, u, v, inverse):
-    launch_over(column_sums, v.size, w, u, v)
-    launch(to_length_one, 1, TOGETHER, v, inverse[:0])
-    launch(row_sums, len(w), TOGETHER, w, v.reshape(1, -1), u, True)
-    launch(to_length_one, 1, TOGETHER, u, inverse)
-
-
-@cuda.jit
 def spectral_scale(w, inverse, out):
     """`spectral.spectral_scale` of flat arrays."""
     i = cuda.grid(1)
@@ -90,23 +50,6 @@ def spectral_scale(w, inverse, out):
 @launched(spectral.spectral_scale)
 def _spectral_scale(w, inverse, out):
     launch_over(spectral_scale, out.size, w.reshape(-1), inverse, out.reshape(-1))
-
-
-@cuda.jit
-def project(dw, u, v, inverse, sums):
-    """``dw = (dw - sum(sums) u v^T) * inverse``, a block a row."""
-    i, total = cuda.blockIdx.x, float32(0)
-    for k in range(cuda.threadIdx.x, sums.size, TOGETHER):
-        total += sums[k]
-    shift = added(total) * u[i]
-    for j in range(cuda.threadIdx.x, dw.shape[1], TOGETHER):
-        dw[i, j] = (dw[i, j] - shift * v[j]) * inverse[0]
-
-
-@launched(spectral.spectral_backward)
-def _spectral_backward(dw, scaled, u, v, inverse, sums):
-    launch(row_sums, len(dw), TOGETHER, dw, scaled, sums, False)
-    launch(project, len(dw), TOGETHER, dw, u, v, inverse, sums)
 
 
 @cuda.jit
@@ -214,19 +157,45 @@ def _table(layers: tuple[Layer, ...]) -> Any:
     return on_device(layers, _rows(layers), _groups(layers))
 
 
+def _one_layer(inputs: int, outputs: int) -> tuple[Layer, ...]:
+    """A network of one layer, whose weights (inputs, outputs) are all of its vector."""
+    return (Layer(inputs, outputs, 0, inputs * outputs, 0, 0),)
+
+
+def _iterate(params: Any, layers: tuple[Layer, ...], left: Any, right: Any) -> None:
+    """``v = w^T u / |w^T u|`` and ``u = w v``, whose lengths nobody has divided by yet."""
+    launch(layers_column_sums, sum(_groups(layers)), TOGETHER, params, _table(layers), left, right)
+    launch(layers_row_sums, sum(_rows(layers)), TOGETHER, params, _table(layers), left, right)
+
+
+def _project(grads: Any, layers: tuple[Layer, ...], scaled: Any, *state: Any) -> None:
+    """Take the singular vectors' part out of the gradients; state is left, right, inverse and sums."""
+    table, rows = _table(layers), sum(_rows(layers))
+    launch(layers_scaled_sums, rows, TOGETHER, grads, table, scaled, state[-1])
+    launch(layers_project, rows, TOGETHER, grads, table, *state)
+
+
+@launched(spectral.power_iteration)
+def _power_iteration(w, u, v, inverse):
+    layer = _one_layer(*w.shape)
+    _iterate(w.reshape(-1), layer, u, v)
+    launch(layers_to_length_one, 1, TOGETHER, _table(layer), u, v, inverse)
+
+
+@launched(spectral.spectral_backward)
+def _spectral_backward(dw, scaled, u, v, inverse, sums):
+    _project(dw.reshape(-1), _one_layer(*dw.shape), scaled.reshape(-1), u, v, inverse, sums)
+
+
 @launched(spectral.layers_spectral_scale)
 def _layers_spectral_scale(params, layers, left, right, inverse, scaled):
     known = layers_of(layers)
-    table, rows = _table(known), sum(_rows(known))
-    launch(layers_column_sums, sum(_groups(known)), TOGETHER, params, table, left, right)
-    launch(layers_row_sums, rows, TOGETHER, params, table, left, right)
-    launch(layers_scale, rows, TOGETHER, params, table, left, scaled)
+    table = _table(known)
+    _iterate(params, known, left, right)
+    launch(layers_scale, sum(_rows(known)), TOGETHER, params, table, left, scaled)
     launch(layers_to_length_one, len(known), TOGETHER, table, left, right, inverse)
 
 
 @launched(spectral.layers_spectral_backward)
 def _layers_spectral_backward(grads, layers, scaled, left, right, inverse, sums):
-    known = layers_of(layers)
-    table, rows = _table(known), sum(_rows(known))
-    launch(layers_scaled_sums, rows, TOGETHER, grads, table, scaled, sums)
-    launch(layers_project, rows, TOGETHER, grads, table, left, right, inverse, sums)
+    _project(grads, layers_of(layers), scaled, left, right, inverse, sums)
