@@ -23,6 +23,7 @@ from fastgan.state import MIXING, NOISE, STREAMS
 from fastgan.team import meet
 from fastgan.updates import learn
 from fastgan_kernels import count_step, due
+from fastgan_kernels.subnormals import flush_subnormals, restore_subnormals
 
 # What `perform` can do: steps over a data set, or the parts of a step on a batch of the caller's.
 (
@@ -40,7 +41,9 @@ def entry(action, gan, data, labels, statistics):
 
     Numba compiles an op once for each set of options of its callers, and only this function has its own.
     """
+    before = flush_subnormals()
     perform(action, by_reference(gan), data, labels, statistics)
+    restore_subnormals(before)
 
 
 @part

@@ -1,6 +1,7 @@
 """Machine code on disk: found again, thrown away when any source changes, done without where it cannot be kept."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from fastgan.compiled import (
     is_cached,
     source_hash,
 )
+from fastgan.networks import weights
 from fastgan_kernels import copy
 
 ROOTS = {
@@ -280,3 +282,19 @@ def test_every_source_file_counts(copied):
     count, plain = hash_of(copied)
     assert int(count) > 30
     assert plain == source_hash()
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="subnormals cost little on this processor"
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_takes_subnormal_numbers_as_zero_and_its_caller_as_they_are(make_trainer, threads):
+    """Moments of a hidden unit that gets no gradient fade until they are 0, not until they slow every step down."""
+    trainer = make_trainer(backend="cpu", threads=threads, generator_activation="relu")
+    net = trainer.gan.generator
+    weights(net, net.params, 0)[1][0] = -1e6  # the bias of a unit that is never on
+    faded = weights(net, net.mean, 0)[0]
+    faded[:, 0] = 1e-39
+    trainer.train(2)
+    assert (faded[:, 0] == 0).all() and (faded[:, 1] != 0).all()
+    assert np.float32(1e-38) / np.float32(10) > 0
