@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def parity(results: Results) -> str:
     )
     tests = [str(ROOT / "tests" / file) for file in files]
     # Whatever else this interpreter's packages warn of is not asked here, nor is pytest's version.
-    options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-o", "minversion=0", "-k", "cuda or gpu"]
+    options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-o", "minversion=0", "-m", "gpu"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NUMBA_ENABLE_CUDASIM": "0"}
@@ -183,6 +184,7 @@ def steps(results: Results) -> str:
         others = ", ".join(
             f"{contender} {times[contender] / times[OURS]:.1f}x" for contender in times if contender != OURS
         )
+        others += "".join(f", no {contender}" for contender in missing)
         said.append(f"{name} {1e6 * times[OURS]:.1f} us ({others})")
         print(f"  {said[-1]}", flush=True)
     if failed:
@@ -242,7 +244,8 @@ def main() -> None:
             print(f"written to {results.write(given.out)}", flush=True)
     print(f"\n{describe(facts)}")
     for name, said, seconds, how in rows:
-        print(f"{how:<4}  {name:<10} {seconds:5.0f} s  {said[:200]}")
+        head = f"{how:<4}  {name:<10} {seconds:5.0f} s  "
+        print(textwrap.fill(said, 120, initial_indent=head, subsequent_indent=" " * len(head)))
     sys.exit(any(how == "FAIL" for *_, how in rows))
 
 

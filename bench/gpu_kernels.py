@@ -27,14 +27,11 @@ PRODUCTS = {
 PICKED = ("data", "ring")
 """Arrays of which an op touches a few rows."""
 
-SHOWN = ("dense_forward of the FLOP/s", "dense_backward of the FLOP/s", "adam of the bandwidth")
-"""Of the last table."""
-
 
 def kernels(results: Results) -> str:
     """What every op reaches of the card's bandwidth and float32 arithmetic at `bench.ops.SHAPES`."""
     bandwidth, arithmetic = peaks()
-    best: dict[str, float] = {}
+    best: dict[str, dict[str, float]] = {}
     for name, op in OPS.items():
         for shape in SHAPES:
             values = arguments(name, shape)
@@ -64,14 +61,21 @@ def kernels(results: Results) -> str:
                             unit="%",
                         )
                     )
-                    best[f"{name} {kind}"] = max(best.get(f"{name} {kind}", 0.0), share)
+                    known = best.setdefault(name, {})
+                    known[kind] = max(known.get(kind, 0.0), share)
             figures = Summary(*[1e6 * took] * 3)
             results.rows.append(
                 Row.of("gpu kernel", f"{name} {shape}", OURS, figures, 7, threads=1, unit="us")
             )
-    for name, share in best.items():
-        print(f"  {name}: {share:.1%} at most")
-    return ", ".join(f"{name} {best[name]:.0%}" for name in SHOWN)
+    return f"of the bandwidth (b) or FLOP/s (f), the greater share, at the best shape: {greater_shares(best)}"
+
+
+def greater_shares(best: dict[str, dict[str, float]]) -> str:
+    """For each op the share of what it uses most."""
+    most = {name: max(shares.items(), key=lambda item: item[1]) for name, shares in best.items()}
+    return ", ".join(
+        f"{name} {share:.0%} {kind.split()[-1][0].lower()}" for name, (kind, share) in most.items()
+    )
 
 
 def peaks() -> tuple[float, float]:

@@ -104,14 +104,18 @@ def blas_threads(number: int) -> Iterator[None]:
 
     The number is the whole process's, so that one thread at a time is in such a context.
     """
-    with _LIMITED, _blas().limit(limits=number):
+    blas = _blas()
+    with _LIMITED, blas.limit(limits=number) if blas else contextlib.nullcontext():
         yield
 
 
 @functools.cache
 def _blas() -> Any:
-    import threadpoolctl
-
+    """What sets the threads; None in an interpreter for gpu-check, which may lack it."""
+    try:
+        import threadpoolctl
+    except ModuleNotFoundError:
+        return None
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 

@@ -62,13 +62,15 @@ class CudaBackend(Backend):
             if self._device is None or self._device.host is not gan:
                 if self._device is not None:
                     self._device.close()
+                self._device = None  # its memory is free for the next
                 self._device = Device(gan, self.captured, self.resident)
             if action == TRAIN:
                 self._device.train(data, labels, statistics)
             else:
                 self._device.act(action, data, labels, statistics)
         except MemoryError as error:  # CuPy's too
-            raise UserError(f"the device is out of memory ({error}); {LESS}") from None
+            free = f"{free_bytes() / 1e6:,.1f} MB are free"
+            raise UserError(f"the device is out of memory ({error}; {free}); {LESS}") from None
 
     def fetch(self, gan: Gan, to_change: bool = True) -> None:
         """Bring the host's arrays up to date; whoever asked may then change them, unless told otherwise."""
@@ -180,9 +182,10 @@ class Device:
             kernels.copy_to(there, here)
 
     def close(self) -> None:
-        """Wait for copies that are under way, before their memory is given back."""
+        """Let go of the data and of what makes a step; waits for copies that are under way."""
         if self._stage is not None:
             self._stage.close()
+        self._data = self._stage = self._step = None
 
     def _prepare(self, data: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
         """What makes one step on these data."""
@@ -190,8 +193,7 @@ class Device:
             if self._data[0] is data and self._data[1] is labels:
                 return self._step
         self.close()
-        self._data, self._step, self._stage = (data, labels), None, None
-        twin = self.twin
+        self._data, twin = (data, labels), self.twin
         there: tuple[Any, ...]
         if self.resident and data.nbytes + labels.nbytes < MOST_OF_FREE * free_bytes():
             there = kernels.to_device(data), kernels.to_device(labels)
@@ -216,9 +218,9 @@ class Device:
             with suppress(Exception):
                 self.stream.end_capture()
             raise
-        graph = self.stream.end_capture()
-        # A graph has no references of its own to the arrays that it reads and writes.
-        return lambda kept=arguments: graph.launch(self.stream)  # type: ignore[misc]
+        graph, stream = self.stream.end_capture(), self.stream
+        # A graph has no references of its own to the arrays that it reads and writes; one to this object would keep it.
+        return lambda kept=arguments: graph.launch(stream)  # type: ignore[misc]
 
 
 def free_bytes() -> int:
@@ -237,7 +239,8 @@ def check_room(host: Gan) -> None:
     free = free_bytes()
     if needed > MOST_OF_FREE * free:
         raise UserError(
-            f"the GAN needs {needed / 1e6:,.1f} MB on the device but {free / 1e6:,.1f} MB are free; {LESS}"
+            f"the GAN needs {needed / 1e6:,.1f} MB on the device but {free / 1e6:,.1f} MB are free, "
+            f"of which fastgan takes {MOST_OF_FREE:.0%}; {LESS}"
         )
 
 

@@ -8,13 +8,16 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-LEAST_CAPABILITY = (7, 0)
-"""Of cards that current compilers still make code for."""
+LEAST_CAPABILITY = {12: (7, 0), 13: (7, 5)}
+"""Of cards that the compilers of each CUDA that there is an extra for still make code for."""
 
 INSTALL = "pip install 'fastgan[cuda12]', or fastgan[cuda13] for a driver of CUDA 13"
-
+PACKAGES = (
+    "pip install cupy-cuda12x 'numba-cuda[cu12]==0.30.4' 'numpy<2.5', or 13x and cu13 for a driver of CUDA 13"
+)
+"""The same, where fastgan is not installed but a folder."""
 
 NO_DRIVER = "no NVIDIA driver is loaded (nvidia-smi should list a card)"
 
@@ -28,7 +31,8 @@ class Facts:
     missing : packages that are not installed
     loaded : the driver's library is there
     simulated : Numba runs kernels as Python threads
-    driver, runtime : CUDA versions, such as 12.8, of the driver and of what CuPy was built for
+    driver, runtime, toolkit : CUDA versions, such as 12.8, of the driver, of what CuPy was built for, and of the
+        compiler that numba-cuda uses
     error : why the driver, CuPy or Numba refuses
     device : name of the card; capability, memory : its compute capability, and bytes
     versions : of CuPy and numba-cuda
@@ -39,6 +43,7 @@ class Facts:
     simulated: bool = False
     driver: str = ""
     runtime: str = ""
+    toolkit: str = ""
     error: str = ""
     device: str = ""
     capability: tuple[int, int] = (0, 0)
@@ -54,7 +59,7 @@ def look() -> Facts:
         for package, module in (("cupy-cuda12x", "cupy"), ("numba-cuda", "numba_cuda"))
         if importlib.util.find_spec(module) is None
     )
-    loaded = _driver_is_there()
+    loaded = driver_is_there()
     if missing:
         return Facts(missing, loaded)
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
@@ -62,7 +67,7 @@ def look() -> Facts:
         return Facts(simulated=True)
     if not loaded:  # before the imports below, which take a second
         return Facts()
-    driver = runtime = ""
+    found = Facts(loaded=loaded)
     try:
         import cupy
         from numba import cuda
@@ -74,28 +79,25 @@ def look() -> Facts:
             _version(number)
             for number in (cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion())
         )
+        found = replace(found, driver=driver, runtime=runtime, versions=versions)
         count = cupy.cuda.runtime.getDeviceCount()
         if not count or not cuda.is_available():
             error = "" if not count else f"Numba finds no CUDA: {cuda.cuda_error() or 'no libNVVM'}"
-            return Facts((), loaded, driver=driver, runtime=runtime, error=error, versions=versions)
+            return replace(found, error=error)
         device = cupy.cuda.Device()
         properties = cupy.cuda.runtime.getDeviceProperties(device.id)
-        return Facts(
-            loaded=loaded,
-            driver=driver,
-            runtime=runtime,
+        return replace(
+            found,
+            toolkit="{}.{}".format(*cuda.runtime.get_version()),
             device=properties["name"].decode(),
             capability=(properties["major"], properties["minor"]),
             memory=properties["totalGlobalMem"],
-            versions=versions,
         )
-    except (
-        Exception
-    ) as error:  # a broken installation can raise anything, ImportError and RuntimeError among it
-        return Facts((), loaded, driver=driver, runtime=runtime, error=f"{type(error).__name__}: {error}")
+    except Exception as error:  # a broken installation can raise anything
+        return replace(found, error=f"{type(error).__name__}: {error}")
 
 
-def _driver_is_there() -> bool:
+def driver_is_there() -> bool:
     """Whether the library that NVIDIA's driver brings can be loaded."""
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
@@ -116,25 +118,44 @@ def explain(facts: Facts) -> str:
     no_driver = "" if facts.loaded else NO_DRIVER
     if facts.missing:
         are = "is" if len(facts.missing) == 1 else "are"
-        not_there = f"{' and '.join(facts.missing)} {are} not installed ({INSTALL})"
+        not_there = f"{' and '.join(facts.missing)} {are} not installed ({_install()})"
         return f"{no_driver}, and {not_there}" if no_driver else not_there
     if no_driver:
         return no_driver
-    if facts.driver and facts.runtime and _number(facts.driver) < _number(facts.runtime)[:1]:
-        return (
-            f"the NVIDIA driver is for CUDA {facts.driver} but CuPy for CUDA {facts.runtime} "
-            "(update the driver, or install the extra of its version: fastgan[cuda12])"
-        )
+    for owner, version in (("CuPy", facts.runtime), ("numba-cuda", facts.toolkit)):
+        if facts.driver and version and _number(facts.driver) < _number(version)[:1]:
+            behind = f"the NVIDIA driver is for CUDA {facts.driver} but {owner} for CUDA {version}"
+            return f"{behind} ({_newer(facts.driver)})"
     if not facts.device:
         if facts.error and not facts.driver:
-            return f"CuPy or numba-cuda does not start: {_one_line(facts.error)} ({INSTALL})"
+            return f"CuPy or numba-cuda does not start: {_one_line(facts.error)} ({_install()})"
         if not facts.driver:
             return NO_DRIVER
         return f"no NVIDIA card can be used (nvidia-smi should list one): {_one_line(facts.error) or 'none is there'}"
-    if facts.capability < LEAST_CAPABILITY:
-        found, least = ("{}.{}".format(*each) for each in (facts.capability, LEAST_CAPABILITY))
-        return f"{facts.device} has compute capability {found}, less than {least} (use a newer card)"
+    made_by = max(_number(version)[0] for version in (facts.runtime, facts.toolkit) if version)
+    least = LEAST_CAPABILITY.get(made_by, max(LEAST_CAPABILITY.values()))
+    if facts.capability < least:
+        other = "" if facts.capability < LEAST_CAPABILITY[12] else ", or install fastgan[cuda12]"
+        return (
+            "{} has compute capability {}.{}, less than the {}.{} of CUDA {} (use a newer card{})"
+        ).format(facts.device, *facts.capability, *least, made_by, other)
     return ""
+
+
+def _install() -> str:
+    """How to get the packages."""
+    try:
+        importlib.metadata.version("fastgan")
+    except importlib.metadata.PackageNotFoundError:
+        return PACKAGES
+    return INSTALL
+
+
+def _newer(driver: str) -> str:
+    """What to do about a driver that is older than the packages."""
+    if _number(driver) < (min(LEAST_CAPABILITY),):
+        return f"update the driver: fastgan needs one for CUDA {min(LEAST_CAPABILITY)} or newer"
+    return "update the driver, or install the extra of its version: fastgan[cuda12]"
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -159,6 +159,10 @@ def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Host memory that the device can read by itself."""
     if SIMULATED or 0 in shape:
         return np.zeros(shape, dtype)
+    import cupy
     import cupyx
 
-    return np.asarray(cupyx.zeros_pinned(shape, dtype))
+    try:
+        return np.asarray(cupyx.zeros_pinned(shape, dtype))
+    except cupy.cuda.runtime.CUDARuntimeError as error:  # which is not CuPy's own error of memory
+        raise MemoryError(f"no pinned memory of the host for rows {shape}: {error}") from None

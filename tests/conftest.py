@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fastgan.cuda_probe import driver_is_there
+
 os.environ["MPLBACKEND"] = "Agg"
-if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/dxg")):
-    # Without a card, Numba runs CUDA kernels as Python threads; it reads this once, when it is imported.
+if find_spec("cupy") is None or not driver_is_there():
+    # Numba then runs CUDA kernels as Python threads; it reads this once, when it is imported.
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 with suppress(ModuleNotFoundError):  # a GPU's interpreter may lack it; those tests do without
     from hypothesis import settings

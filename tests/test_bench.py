@@ -1,6 +1,8 @@
 """The benchmark measures what it says: peers do fastgan's work, pairs are compared, and no number is typed by hand."""
 
 import platform
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from bench.problem import ROLES, make_problem, read_problem
 from bench.results import FOLDER, Results, Row, Stored, newest
 from bench.sizes import STEPS, Size
 from fastgan.cuda_probe import look
+
+from .commands import environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -257,12 +261,25 @@ def test_the_gpu_check_knows_the_ops_and_says_what_it_lacks(capsys, monkeypatch)
     from bench import gpu_check, gpu_kernels
 
     assert gpu_kernels.PRODUCTS.keys() <= ops.OPS.keys()
-    assert all(name.partition(" of the ")[0] in ops.OPS for name in gpu_kernels.SHOWN)
+    shares = {"adam": {"of the bandwidth": 0.81}, "dense": {"of the bandwidth": 0.3, "of the FLOP/s": 0.55}}
+    assert gpu_kernels.greater_shares(shares) == "adam 81% b, dense 55% f"
     monkeypatch.setattr("sys.argv", ["gpu_check.py"])
     if look().device:
         pytest.skip("a card is here, which the check itself is for")
     with pytest.raises(SystemExit, match=r"^gpu-check needs a GPU: [^\n]+$"):
         gpu_check.main()
+
+
+def test_the_gpu_check_needs_but_the_packages_that_it_names(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cuda.few_packages", str(tmp_path)],
+        cwd=ROOT,
+        env=environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
 
 
 def test_a_soak_shows_each_window(capsys):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from fastgan import cuda_probe
 from fastgan.cuda_probe import Facts, describe, explain, look
 
 from .commands import mistake, process
@@ -15,6 +19,7 @@ CARD = Facts(
     loaded=True,
     driver="12.8",
     runtime="12.9",
+    toolkit="12.9",
     device="NVIDIA H100 80GB HBM3",
     capability=(9, 0),
     memory=85_000_000_000,
@@ -44,13 +49,28 @@ def test_a_usable_card_is_described():
         (Facts(), "no NVIDIA driver is loaded (nvidia-smi should list a card)"),
         (
             replace(CARD, driver="12.8", runtime="13.0", device=""),
-            "driver is for CUDA 12.8 but CuPy for CUDA 13.0",
+            "driver is for CUDA 12.8 but CuPy for CUDA 13.0 (update the driver, or install the extra of its version: "
+            "fastgan[cuda12])",
+        ),
+        (
+            replace(CARD, toolkit="13.1"),
+            "driver is for CUDA 12.8 but numba-cuda for CUDA 13.1 (update the driver",
+        ),
+        (
+            replace(CARD, driver="11.8", toolkit="", device=""),
+            "but CuPy for CUDA 12.9 (update the driver: fastgan needs one for CUDA 12 or newer)",
         ),
         (replace(CARD, device=""), "nvidia-smi should list one): none is there"),
         (replace(CARD, device="", error="CudaSupportError:\n broken\n"), "CudaSupportError: broken"),
         (
             replace(CARD, device="Tesla K80", capability=(3, 7)),
-            "Tesla K80 has compute capability 3.7, less than 7.0",
+            "Tesla K80 has compute capability 3.7, less than the 7.0 of CUDA 12 (use a newer card)",
+        ),
+        (
+            replace(
+                CARD, device="Tesla V100", capability=(7, 0), driver="13.0", runtime="13.0", toolkit="13.0"
+            ),
+            "has compute capability 7.0, less than the 7.5 of CUDA 13 (use a newer card, or install fastgan[cuda12])",
         ),
     ],
 )
@@ -62,6 +82,27 @@ def test_what_is_missing_is_one_line_with_what_to_do(facts, words):
 def test_a_minor_version_behind_is_no_clash():
     """CUDA 12 drivers run programs of any CUDA 12."""
     assert explain(replace(CARD, driver="12.2", runtime="12.9")) == ""
+
+
+def test_a_card_that_only_cuda_12_makes_code_for_is_used_by_cuda_12():
+    assert explain(replace(CARD, device="Tesla V100", capability=(7, 0))) == ""
+
+
+def test_packages_are_named_where_fastgan_is_only_a_folder(monkeypatch):
+    def not_installed(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_installed)
+    assert "(pip install cupy-cuda12x 'numba-cuda[cu12]==" in explain(
+        Facts(missing=("numba-cuda",), loaded=True)
+    )
+
+
+def test_the_version_that_is_named_is_the_one_that_the_extra_pins():
+    pinned = re.search(
+        r"numba-cuda\[cu12\]==[\d.]+", Path(__file__).parents[1].joinpath("pyproject.toml").read_text()
+    )
+    assert pinned[0] in cuda_probe.PACKAGES
 
 
 def test_a_look_never_raises():

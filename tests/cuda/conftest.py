@@ -5,10 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from numba import config
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a card, all tests of this folder that launch kernels are ones for a GPU."""
+    if not config.ENABLE_CUDASIM:
+        for item in items:
+            if item.path.parent == Path(__file__).parent and item.path.name != "test_compile.py":
+                item.add_marker(pytest.mark.gpu)
 
 
 class Once(dict[Any, Any]):

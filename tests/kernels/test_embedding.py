@@ -61,6 +61,32 @@ def test_a_captured_step_learns_on_a_gpu(capsys):
     assert accuracy_printed_by("on_a_gpu.py", capsys) > 95
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    config.ENABLE_CUDASIM or find_spec("cupy") is None,
+    reason="needs a GPU and CuPy; Numba simulates one here",
+)
+@pytest.mark.parametrize("own_stream", [False, True])
+def test_an_op_writes_the_memory_of_pytorch_tensors_on_a_gpu(own_stream):
+    torch = pytest.importorskip("torch", reason="it is PyTorch's memory, which is not installed")
+    if not torch.cuda.is_available():
+        pytest.skip("this PyTorch has no CUDA")
+    import cupy
+
+    import fastgan_kernels.cuda  # noqa: F401, registers the ops
+
+    stream = torch.cuda.Stream() if own_stream else torch.cuda.current_stream()
+    with torch.cuda.stream(stream), cupy.cuda.ExternalStream(stream.cuda_stream):
+        x, w, b = (
+            torch.randn(33, 5, device="cuda"),
+            torch.randn(5, 7, device="cuda"),
+            torch.randn(7, device="cuda"),
+        )
+        y = torch.full((33, 7), torch.nan, device="cuda")
+        fk.dense_forward(*map(cupy.from_dlpack, (x, w, b)), fk.TANH, 0.0, cupy.from_dlpack(y))
+        torch.testing.assert_close(y, torch.tanh(x @ w + b), rtol=1e-4, atol=1e-5)
+
+
 def test_the_code_in_the_readme_is_the_code_that_was_run():
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert blocks == [example.read_text(encoding="utf-8") for example in EXAMPLES]
@@ -72,6 +98,31 @@ def test_the_readme_has_every_op_and_marks_what_it_writes(op):
     assert row, "kernels/README.md has no row for this op"
     if not row[1].startswith("the same"):
         assert set(re.findall(r"\*\*(\w+)\*\*", row[1])) == set(CONTRACTS[op].written.split())
+
+
+@pytest.mark.skipif(
+    not config.ENABLE_CUDASIM, reason="the simulator's kernels are looked at, which are the same ones"
+)
+def test_the_readme_names_every_raw_kernel():
+    from numba.cuda.simulator.kernel import FakeCUDAKernel
+
+    import fastgan_kernels.cuda
+
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", README.partition("The raw `@cuda.jit`")[2], re.MULTILINE)
+    named = {module: set(re.findall(r"`(\w+)`", kernels)) for module, kernels in rows}
+    found = {}
+    for module in map(sys.modules.get, sorted(sys.modules)):
+        package, _, name = getattr(module, "__name__", "").rpartition(".")
+        if package == fastgan_kernels.cuda.__name__ and name != "device":
+            kernels = {
+                each
+                for each, value in vars(module).items()
+                if isinstance(value, FakeCUDAKernel)
+                and not value._device
+                and value.__module__ == module.__name__
+            }
+            found |= {name: kernels} if kernels else {}
+    assert named == found
 
 
 def test_the_folder_works_when_copied_into_another_package(tmp_path):
