@@ -12,6 +12,7 @@ from fastgan.networks import weights
 from fastgan.passes import gradient
 from fastgan.penalties import HALVES, lay_out, penalise
 from fastgan.settings import PENALTIES, Settings
+from fastgan.state import STATISTICS
 from fastgan.trainer import Trainer
 
 KINDS = [kind for kind in PENALTIES if kind != "none"]
@@ -96,40 +97,73 @@ def test_gradient_of_a_penalty_by_central_differences(make_trainer, kind, activa
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
 
 
+RATE, GAMMA = 0.2, 0.3
+
+
 def dirac(**settings):
-    """The DiracGAN of Mescheder et al. 2018, section 2: G is a point, D a slope, the data is at zero."""
-    x = np.array([[0.05], [-0.05]] * 32, np.float32)
+    """Radii around the equilibrium after each of 300 steps of the DiracGAN of Mescheder et al. 2018, section 2.
+
+    The data are a point at zero, G is a point, and D a slope through zero; both begin at a distance of 1 from there.
+    """
     trainer = Trainer(
         Settings(
             generator=[],
             discriminator=[],
             latent_dim=1,
-            batch_size=64,
+            batch_size=2,
             optimiser="sgd",
-            generator_lr=0.2,
-            discriminator_lr=0.2,
+            generator_lr=RATE,
+            discriminator_lr=RATE,
             update="joint",
-            loss="wasserstein",  # D's bias, which the paper's does not have, then stays where it is
-            scaling="none",
             output="linear",
             backend="numpy",
             **settings,
         ),
-        from_arrays(x),
+        from_arrays(np.zeros((2, 1), np.float32), scaling="none"),
     )
-    g, d = trainer.gan.generator, trainer.gan.discriminator
-    g.params[:], d.params[:] = [0, 1], [1, 0]
+    g, d = trainer.gan.generator.params, trainer.gan.discriminator.params
+    g[:], d[:] = [0, 1], [1, 0]
     radii = []
-    for _ in range(5):
-        trainer.train(100)
-        radii.append(float(np.hypot(trainer.gan.generator.params[1], trainer.gan.discriminator.params[0])))
-    return radii
+    for _ in range(300):
+        trainer.make(np.zeros((1, len(STATISTICS)), np.float32))
+        g[0] = d[1] = 0  # the paper's players have no width and no bias
+        radii.append(float(np.hypot(g[1], d[0])))
+    return np.array(radii)
 
 
-def test_a_plain_gan_circles_and_r1_converges():
-    assert min(dirac()) > 1
-    converging = dirac(gradient_penalty="r1", penalty_weight=1.0)
-    assert converging[-1] < 0.02 and converging[0] < 0.5
+@pytest.mark.parametrize(
+    ("loss", "kinds"),
+    [
+        ("wasserstein", ["r1"]),
+        ("hinge", ["r1", "r2"]),
+        ("bce", ["r1", "r2"]),
+        ("relativistic", ["r1+r2"]),  # R3GAN: Huang et al. 2024
+    ],
+)
+def test_the_dirac_gan_converges_by_a_penalty(loss, kinds):
+    plain = dirac(loss=loss)
+    if loss in ("wasserstein", "hinge"):  # a circle, for the gradients do not fade
+        assert 1.2 < plain.min() and plain.max() < 1.5
+    else:  # with the root of the steps: three times as many leave 0.58
+        assert plain[-1] > 0.3 and plain[-1] > 0.5 * plain[99]
+    for kind in kinds:
+        penalised = dirac(loss=loss, gradient_penalty=kind, penalty_weight=GAMMA)
+        assert penalised[99] < 0.1 and penalised[-1] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "every"), [("r1", 1, 1), ("r2", 1, 1), ("r1+r2", 2, 1), ("r1", 1, 4)]
+)
+def test_the_dirac_gan_converges_as_fast_as_gamma_says(kind, points, every):
+    """With a linear loss a step is linear too, of determinant 1 - rate * gamma for each point that is penalised."""
+    radii = dirac(loss="wasserstein", gradient_penalty=kind, penalty_weight=GAMMA, penalty_every=every)
+    shrinkage = (radii[299] / radii[99]) ** (2 / 200)
+    assert shrinkage == pytest.approx(1 - points * RATE * GAMMA, abs=0.01)
+
+
+def test_the_dirac_gan_does_not_converge_with_wgan_gp():
+    """A slope that is pulled to 1 does not rest where it should be zero (Mescheder et al. 2018)."""
+    assert dirac(loss="wasserstein", gradient_penalty="wgan-gp", penalty_weight=GAMMA).min() > 1
 
 
 def test_the_critics_slopes_come_to_one():
@@ -181,7 +215,6 @@ def test_both_backends_and_any_number_of_threads_agree(make_trainer, state_of, k
 @pytest.mark.parametrize("update", ["separate", "joint"])
 @pytest.mark.parametrize("kind", ["none", "r1", "r2", "r1+r2"])
 def test_a_half_of_the_callers_has_its_penalty(make_trainer, kind, update):
-    from fastgan.state import STATISTICS
     from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL
 
     trainer = make_trainer(gradient_penalty=kind, update=update)
