@@ -16,7 +16,7 @@ from fastgan.errors import UserError, nearest, shown
 from fastgan.looks import EVERY
 from fastgan.outside import check_regular
 from fastgan.quality import METRICS
-from fastgan.settings import Settings, check_fields, checked, knob
+from fastgan.settings import UNREAD, Settings, check_fields, checked, knob
 
 LONGEST = 1 << 15
 """Bytes of a recipe. What takes TOML's reader longest takes it some seconds then."""
@@ -176,7 +176,8 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
     """Return a copy of `recipe` changed by ``section.key=value``; the one given stays as it is.
 
     The value is read as TOML; a bare word is text. Only this one knob is checked, so that several overrides
-    need to agree with each other only after the last: `check` that one.
+    need to agree with each other only after the last: `check` that one. A method that is turned off takes with it
+    what the recipe says of it, such as ``penalty_weight`` with ``training.gradient_penalty=none``.
     """
     target, equals, text = assignment.partition("=")
     target, text = target.strip(), text.strip()
@@ -189,6 +190,9 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
     value = checked(key, _value(text, found.hint), found.hint, found.field)
     changed = deepcopy(recipe)
     setattr(getattr(changed, found.part), key, value)
+    for name, usual, other, off in UNREAD:
+        if other == key and value == off:
+            setattr(changed.gan, name, usual)
     return changed
 
 

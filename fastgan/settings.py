@@ -50,6 +50,17 @@ def knob(
     return field(default=default, metadata=metadata)
 
 
+UNREAD: tuple[tuple[str, Any, str, Any], ...] = (
+    ("instance_noise_epochs", 0.0, "instance_noise", 0.0),
+    ("token_noise_epochs", 0.0, "token_noise", 0.0),
+    ("penalty_every", 1, "gradient_penalty", "none"),
+    ("penalty_weight", 10.0, "gradient_penalty", "none"),
+    ("decay_start", 0.0, "decay_epochs", 0.0),
+    ("decay", "linear", "decay_epochs", 0.0),
+)
+"""Knobs without effect where another is off, which must have their usual value there: name, value, other, off."""
+
+
 @dataclass
 class Settings:
     """How to build and train a GAN. Nothing is checked here; `check` does that, once, at the door."""
@@ -266,15 +277,7 @@ class Settings:
 
     def _check_unread(self) -> None:
         """Raise `UserError` for a knob that has no effect because another is not set."""
-        unread = (
-            ("instance_noise_epochs", 0.0, "instance_noise", 0.0),
-            ("token_noise_epochs", 0.0, "token_noise", 0.0),
-            ("penalty_every", 1, "gradient_penalty", "none"),
-            ("penalty_weight", 10.0, "gradient_penalty", "none"),
-            ("decay_start", 0.0, "decay_epochs", 0.0),
-            ("decay", "linear", "decay_epochs", 0.0),
-        )
-        for name, usual, other, off in unread:
+        for name, usual, other, off in UNREAD:
             if getattr(self, name) != usual and getattr(self, other) == off:
                 raise UserError(
                     f"{name} is {getattr(self, name)!r} but {other} is {off!r}, so that it has no effect; "

@@ -55,10 +55,10 @@ def test_results_are_read_as_written(tmp_path):
 def test_the_readme_gets_the_table_between_the_marks(tmp_path):
     stored("ring", ring(8.0, 0.98)).write(tmp_path)
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{table.MARKS[0]}old\n{table.MARKS[1]}\nafter\n")
+    readme.write_text(f"before\n{table.MARKS[0]}former\n{table.MARKS[1]}\nafter\n")
     table.into_readme(readme, tmp_path)
     text = readme.read_text()
-    assert text.startswith("before\n") and text.endswith("-->\nafter\n") and "old" not in text
+    assert text.startswith("before\n") and text.endswith("-->\nafter\n") and "former" not in text
     assert text.count(table.section(tmp_path)) == 1
     readme.write_text("no marks")
     with pytest.raises(SystemExit, match="expected one"):

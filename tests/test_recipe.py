@@ -134,6 +134,18 @@ def test_text_can_be_emptied_again():
     assert recipes.override(changed, "data.path=") == recipes.load("ring")
 
 
+@pytest.mark.parametrize(
+    "off", ["training.gradient_penalty=none", "optimiser.decay_epochs=0", "training.token_noise=0"]
+)
+@pytest.mark.parametrize("name", ["ring", "fashion-mnist", "tokens"])
+def test_a_method_that_is_turned_off_takes_its_own_knobs_with_it(name, off):
+    changed = recipes.override(recipes.load(name), off)
+    recipes.check(changed)
+    without = recipes.override(changed, "training.gradient_penalty=none")
+    odd = recipes.override(without, "training.penalty_weight=2")
+    assert "penalty_weight is 2.0 but gradient_penalty is 'none'" in refusal(recipes.check, odd)
+
+
 def test_overrides_may_agree_only_at_the_end():
     odd = recipes.override(recipes.load("digits"), "training.batch_size=33")
     assert "batch_size is 33" in refusal(recipes.check, odd)

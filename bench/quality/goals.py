@@ -56,11 +56,13 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("modes covered", at_least, 8, 1, published="GAN 6.3 ± 0.5, PacGAN 7.9 ± 0.1"),
         Goal("high-quality share", at_least, 0.98, 1, True, published="GAN 98.2 ± 0.2, PacGAN 97.7 ± 0.3"),
         Goal("reverse KL", at_most, 0.02, 3, published="GAN 0.45 ± 0.09, PacGAN 0.07 ± 0.02"),
+        Goal("told apart by trees", at_least, ANY),
     ),
     "grid": (
         Goal("modes covered", at_least, 25, 1, published="GAN 17.3 ± 0.8, PacGAN 24.8 ± 0.2"),
         Goal("high-quality share", at_least, 0.97, 1, True, published="GAN 94.8 ± 0.7, PacGAN 94.2 ± 0.4"),
         Goal("reverse KL", at_most, 0.03, 3, published="GAN 0.70 ± 0.07, PacGAN 0.04 ± 0.01"),
+        Goal("told apart by trees", at_least, ANY),
     ),
     "pacgan-ring": (
         Goal("modes covered", at_least, ANY, 1, published="GAN 6.3 ± 0.5"),
@@ -79,6 +81,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("Frechet distance", at_least, ANY, 1),
         Goal("recall", at_least, ANY),
         Goal("density", at_least, ANY),
+        Goal("told apart by trees", at_least, ANY),
     ),
     "tokens": (
         Goal("valid", at_least, 0.98, 1, True),
@@ -106,6 +109,10 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("NIST rows passed", at_least, 0.98, 1, True),
         Goal("NIST, runs", at_least, ANY, 0, True),
         Goal("NIST, overlapping template", at_least, ANY, 0, True),
+        Goal("NIST, longest run", at_least, ANY, 0, True),
+        Goal("NIST, matrix rank", at_least, ANY, 0, True),
+        Goal("NIST, spectrum", at_least, ANY, 0, True),
+        Goal("NIST, random excursions", at_least, ANY, 0, True),
         Goal("NIST, non-overlapping templates", at_least, ANY, 1, True),
         Goal("bits, p-value", at_least, ANY),
         Goal("serial, p-value", at_least, ANY),

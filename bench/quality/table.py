@@ -27,9 +27,10 @@ class Reached(NamedTuple):
 
 
 def reached(goal: Goal, stored: Stored) -> Reached | None:
-    """What a recipe reached of one goal; None where its measure was not taken."""
+    """What a recipe reached of one goal, over the seeds in which its measure could be taken; None where in none."""
     found = [row.figures[goal.measure] for row in stored.rows if goal.measure in row.figures]
-    if not found or any(each["generated"] is None for each in found):
+    found = [each for each in found if each["generated"] is not None]
+    if not found:
         return None
     reals = [each.get("real", each.get("perfect sampler")) for each in found]
     values = [each["generated"] for each in found]

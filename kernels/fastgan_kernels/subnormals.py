@@ -28,8 +28,8 @@ def _move(builder: Any, instruction: str, memory: Any) -> None:
 def flush_subnormals(typing: Any) -> Any:
     """Let the calling thread take subnormal numbers as 0, those it reads and those that come out.
 
-    Returns what `restore_subnormals` wants; from compiled code alone. Elsewhere than on x86 they cost little, and nothing
-    is done.
+    Returns what `restore_subnormals` wants; from compiled code alone. Elsewhere than on x86 they cost little, so that
+    nothing is done.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
