@@ -29,6 +29,7 @@ class DataSettings:
     source: str = knob("data", "digits", "a source by name, or file when path says where the data is")
     path: str = knob("data", "", "file or folder of the data; empty: where the source looks by itself")
     rows: int = knob("data", 0, "rows to take, or to make; 0: all there are", least=0)
+    std: float = knob("data", 0.0, "standard deviation of the clusters of ring and grid; 0: their own", least=0.0)
     labels: str = knob("data", "auto", "column or file of the labels, none, or auto: those the source has")
 
 

@@ -142,6 +142,10 @@ SETTINGS = [
     (["--set", "model.output=softmax"], "output is 'softmax' but the data are not tokens"),
     (["--set", "model.n_classes=3"], "n_classes is 3 but ring has no labels"),
     (["--set", "data.vocabulary=5"], "vocabulary is 5 but data source 'ring' has no tokens; leave it out"),
+    (
+        ["--set", "data.source=digits", "--set", "data.std=0.1"],
+        "std is 0.1 but data source 'digits' has no clusters",
+    ),
     (["--set", "data.source=rings"], "no data source 'rings' (did you mean 'ring'?)"),
     (["--set", "data.labels=first"], "labels 'first': data source 'ring' knows only"),
     (

@@ -20,7 +20,7 @@ from fastgan.errors import Diverged, UserError
 from fastgan.folder import default_folder, locked
 from fastgan.progress import Progress
 from fastgan.recipe import Recipe
-from fastgan.run import load_run, train_run
+from fastgan.run import load_data, load_run, train_run
 from fastgan.state import STATISTICS
 
 from .commands import STEPS_PER_EPOCH, TINY, process, tree
@@ -235,3 +235,12 @@ def test_a_checkpoint_alone_is_a_run(tmp_path: Path) -> None:
             path.unlink()
     with pytest.raises(UserError, match="already holds a run"):
         train_run(tiny(), folder, Progress())
+
+
+def test_clusters_are_as_wide_as_a_recipe_wants_them():
+    base = recipes.override(recipes.load("ring"), "data.rows=2000")
+    for assignment, expected in (("data.std=0", 0.01), ("data.std=0.1", 0.1)):
+        data = load_data(recipes.override(base, assignment))
+        nearest = np.linalg.norm(data.array[:, None] - data.truth["centres"], axis=2).min(axis=1)
+        assert data.truth["std"] == expected
+        assert np.sqrt((nearest**2).mean() / 2) == pytest.approx(expected, rel=0.05)

@@ -96,9 +96,10 @@ def caption(results: Sequence[Stored]) -> str:
     used = " or ".join("as many threads as are fastest" if n == 0 else f"{n} thread" for n in threads)
     last = max(each["date"] for each in machines).split()[0]
     first = machines[0]
+    processors = " or ".join(dict.fromkeys(each["cpu"] for each in machines))
     return (
         f"Mean over seeds ± standard error; in brackets the median time of a training, with {used}, on a machine of "
-        f"{first['cores']} cores ({first['cpu']}) that others used as well. Commit {commits}, {last}. A goal is met by "
+        f"{first['cores']} cores ({processors}) that others used as well. Commit {commits}, {last}. A goal is met by "
         "the mean; real rows are ones not trained on, measured in the same way. Published: Lin et al. 2018, table 1, "
         "10 runs; PacGAN is the best of its three sizes in each row."
     )
