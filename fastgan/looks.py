@@ -75,7 +75,7 @@ class Looks(Callback):
         self.rows = [
             row
             for row in rows
-            if row["step"] <= trainer.step and not (self.looks_at_end and row["step"] % self.every)
+            if row["step"] <= trainer.step and not (self.looks_at_end and not self._is_due(row["step"]))
         ]
         if self.path is not None:
             write_rows(self.path, self.rows)
@@ -86,8 +86,11 @@ class Looks(Callback):
         return (step // self.every + 1) * self.every
 
     def after(self, trainer: Trainer, first: int, statistics: np.ndarray) -> None:
-        if trainer.step % self.every == 0:
+        if self._is_due(trainer.step):
             self.take(trainer)
+
+    def _is_due(self, step: int) -> bool:
+        return self.next_step(step - 1) == step
 
     def take(self, trainer: Trainer) -> None:
         """Look, and keep the row."""

@@ -48,7 +48,7 @@ class RunSettings:
         "run", True, "when training diverges, go back to a checkpoint and halve the rates, up to 3 times"
     )
     samples_per_class: int = knob("run", 10, "samples of each class in a picture", least=1)
-    monitor_every: int = knob("run", EVERY, "steps between looks at the players' balance; 0: none", least=0)
+    monitor_every: int = knob("run", EVERY, "most steps between looks at the players' balance; 0: none", least=0)
     best_metric: str = knob(
         "run",
         "auto",

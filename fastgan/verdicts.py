@@ -5,6 +5,7 @@ The figures are those of `fastgan.monitor`; every threshold stands here, with it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -29,6 +30,18 @@ FOOLED = 0.1
 LEADS = 0.75
 """Mean of both shares from which D leads, which is usual while G learns; 0.5 is a coin."""
 
+SPARSE = 0.6
+"""G leaves out part of the data where less than this share of real rows have samples near them, and a smaller one than
+of samples that are near real rows. Samples of half the modes are near 0.5 of the rows, those of the recipes, once good,
+near 0.7 and more. While samples are poor everywhere, a smaller share of them is near rows than of rows near them."""
+
+POOR = 0.1
+"""Where less than this share of samples are near real rows, they do not show what G leaves out."""
+
+RISING = 1.5
+"""G is still finding the data, and leaves nothing out yet, where the share of real rows near samples is as many times
+the largest one before: the first samples of images are all alike, and soon others come."""
+
 VANISHED = 1e-4
 """G learns nothing where its gradient is less than this part of the largest one so far."""
 
@@ -40,8 +53,8 @@ RUN_AWAY = 10.0
 the data, twice the spread of real rows, could make."""
 
 BOUNDARIES = {"bce": 0.0, "minimax": 0.0, "hinge": 0.0, "mse": 0.5}
-"""Output between "fake" and "real"; of bce a logit. A loss that is not here has none: the middle between D's mean
-output on real rows and on samples stands for it."""
+"""Output between "fake" and "real" without label smoothing; of bce a logit. A loss that is not here has none: the
+middle between D's mean output on real rows and on samples stands for it."""
 
 PROBABILITIES = ("bce", "minimax")
 """Losses whose D gives a probability."""
@@ -49,8 +62,20 @@ PROBABILITIES = ("bce", "minimax")
 BALANCED = "balanced"
 
 
+def boundary(settings: Settings) -> float | None:
+    """Output of a D that takes a row for as likely real as fake; None where the loss has none.
+
+    Half the target of real rows, which label smoothing lowers; of bce its logit (Goodfellow 2016, section 4.2).
+    """
+    if settings.loss not in BOUNDARIES:
+        return None
+    if settings.loss in PROBABILITIES:
+        return math.log((1 - settings.label_smoothing) / (1 + settings.label_smoothing))
+    return BOUNDARIES[settings.loss] * (1 - settings.label_smoothing)
+
+
 def state_of(row: Row, past: Sequence[Row], settings: Settings) -> str:
-    """What a look shows: "ran away", "exploded", "collapsed", "vanished", "D wins", "fooled" or "balanced".
+    """What a look shows: "ran away", "exploded", "collapsed", "vanished", "D wins", "fooled", "sparse" or "balanced".
 
     The first that fits, causes before their effects.
     """
@@ -70,7 +95,7 @@ def state_of(row: Row, past: Sequence[Row], settings: Settings) -> str:
         return "D wins"
     if min(rights) < FOOLED:
         return "fooled"
-    return BALANCED
+    return "sparse" if _leaves_out(row, past) else BALANCED
 
 
 def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
@@ -88,6 +113,15 @@ def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
     if state == BALANCED:
         return state, what
     return state, f"{what}, for {lasted:,} steps; try {_any_of(_advice(state, row, settings))}"
+
+
+def _leaves_out(row: Row, past: Sequence[Row]) -> bool:
+    most = RISING * max((each["coverage"] for each in past), default=1.0)
+    return (
+        row["precision"] >= POOR
+        and row["coverage"] < min(SPARSE, row["precision"])
+        and row["coverage"] <= most
+    )
 
 
 def _repeats(row: Row) -> float:
@@ -115,9 +149,12 @@ def _description(state: str, row: Row, settings: Settings) -> str:
     if state == "fooled":
         everything = "fake" if row["d_right_real"] < row["d_right_fake"] else "real"
         return f"D is fooled: it calls everything {everything}, and judges {rights} rightly"
+    covered = f"{row['coverage']:.0%} of real rows have samples near them"
+    if state == "sparse":
+        return f"G leaves out part of the data: {row['precision']:.0%} of samples are near real rows, but {covered}"
     if (row["d_right_real"] + row["d_right_fake"]) / 2 >= LEADS:
-        return f"balanced: D leads, as is usual; it judges {rights} rightly"
-    return f"balanced: D judges {rights} rightly"
+        return f"balanced: D leads, as is usual; it judges {rights} rightly; {covered}"
+    return f"balanced: D judges {rights} rightly; {covered}"
 
 
 def _advice(state: str, row: Row, settings: Settings) -> list[str]:
@@ -138,6 +175,16 @@ def _advice(state: str, row: Row, settings: Settings) -> list[str]:
         ]
     if state == "exploded":
         return [slower_g, slower_d]
+    if state == "sparse":
+        # Of a ring with minimax, R1 brought back all eight modes, bce four to eight, more of D or a larger batch none.
+        penalised = settings.gradient_penalty != "none" or settings.discriminator_norm != "none"
+        return [
+            *(["loss = bce"] if settings.loss == "minimax" else []),
+            more_d if penalised else "gradient_penalty = r1 with penalty_weight = 0.1",
+            "a wider generator",
+            *(["packing = 2"] if settings.packing == 1 and not settings.n_classes else []),
+            slower_g,
+        ]
     bound = [] if settings.gradient_penalty != "none" else ["gradient_penalty = wgan-gp"]
     if state == "ran away":
         return [*bound, slower_d, "loss = hinge"]

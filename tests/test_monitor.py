@@ -9,11 +9,15 @@ import pytest
 import fastgan
 from fastgan import checkpoint
 from fastgan.callbacks import Every
-from fastgan.data import from_arrays
+from fastgan.data import from_arrays, load_dataset
+from fastgan.data.synthetic import draw_mixture
 from fastgan.errors import UserError
+from fastgan.evaluation.neighbours import precision_recall
 from fastgan.looks import EVERY, affordable
-from fastgan.monitor import Monitor, gradient_norm, mean_score, outputs, spread
-from fastgan.settings import LOSSES
+from fastgan.monitor import Monitor, gradient_norm, mean_score, neighbours, outputs, spread
+from fastgan.settings import LOSSES, Settings
+from fastgan.trainer import Trainer
+from fastgan.verdicts import state_of as shown_state
 
 from .small_gan import X, small
 
@@ -69,6 +73,9 @@ def test_figures_of_a_look(make_trainer, loss, kind):
         on_real, on_fake = 1 / (1 + np.exp(-on_real)), 1 / (1 + np.exp(-on_fake))
     assert row["d_real"] == pytest.approx(on_real.mean(), rel=1e-4)
     assert row["d_fake"] == pytest.approx(on_fake.mean(), rel=1e-4)
+    near = precision_recall(spec.to_network_units(samples), real, neighbours(150))
+    assert row["coverage"] == pytest.approx(near["coverage"], rel=1e-5)
+    assert row["precision"] == pytest.approx(near["precision"], rel=1e-5)
     for player in ("generator", "discriminator"):
         expected = np.linalg.norm(getattr(trainer.gan, player).grads.astype(np.float64))
         assert row[f"{player[0]}_gradient"] == pytest.approx(expected, rel=1e-5) and expected > 0
@@ -105,6 +112,110 @@ def test_wide_rows_are_fewer(make_data):
         assert affordable(tokens.spec, 500) == rows
 
 
+# What is left out
+
+
+def looked_at(data, samples, monkeypatch):
+    """The row of a look at `samples` (500, width) in data units, D being in balance, and what it shows."""
+    settings = Settings(generator=[4], discriminator=[4], latent_dim=2, backend="numpy")
+    trainer, monitor = Trainer(settings, data), Monitor()
+    monitor.start(trainer, 1)
+    rows = data.spec.to_network_units(samples)
+    monkeypatch.setattr(trainer.generator, "network_rows", lambda latent, classes: rows)
+    row = monitor.look(trainer) | dict(d_right_real=0.6, d_right_fake=0.6)
+    return row, shown_state(row, [], settings)
+
+
+@pytest.mark.parametrize(
+    ("source", "modes", "state"),
+    [
+        ("ring", [0, 4], "sparse"),
+        ("ring", [0, 1], "sparse"),
+        ("ring", [1, 2, 5], "sparse"),
+        ("ring", [0, 2, 4, 6], "sparse"),
+        ("ring", [0, 1, 2, 3], "sparse"),
+        ("ring", range(7), "balanced"),
+        ("ring", range(8), "balanced"),
+        ("grid", range(0, 25, 2), "sparse"),
+        ("grid", [0, 6, 12, 18, 24], "sparse"),
+        ("grid", range(25), "balanced"),
+    ],
+    ids=str,
+)
+def test_missing_modes_are_seen(source, modes, state, monkeypatch):
+    """Perfect samples, all different, spread as widely as real rows, and yet of some modes alone."""
+    data = load_dataset(source, rows=10_000)
+    centres = data.truth["centres"]
+    samples = draw_mixture(centres[list(modes)], data.truth["std"], 500, np.random.default_rng(0))
+    row, shown = looked_at(data, samples, monkeypatch)
+    assert shown == state
+    assert row["coverage"] == pytest.approx(len(modes) / len(centres), abs=0.06)
+    assert row["precision"] > 0.97 and row["unique"] == 1
+
+
+@pytest.mark.parametrize("wider", [1, 3, 10, 30])
+def test_poor_samples_leave_nothing_out(wider, monkeypatch):
+    """As early in a training: they are around all modes, but few of them near a real row."""
+    data = load_dataset("ring", rows=10_000)
+    centres, std = data.truth["centres"], data.truth["std"]
+    row, shown = looked_at(
+        data, draw_mixture(centres, wider * std, 500, np.random.default_rng(0)), monkeypatch
+    )
+    assert shown == "balanced"
+    assert row["coverage"] > row["precision"] or wider == 1
+
+
+@pytest.mark.parametrize("source", ["tokens", "digits", "sequences"])
+def test_other_real_rows_leave_nothing_out(source, monkeypatch):
+    data = load_dataset(source, rows=0 if source == "digits" else 10_000)
+    places = np.random.default_rng(0).permutation(len(data))[:500]
+    row, shown = looked_at(data, data.array[places], monkeypatch)
+    assert shown == "balanced" and min(row["coverage"], row["precision"]) > 0.95
+
+
+def test_missing_classes_of_images_are_seen(monkeypatch):
+    data = load_dataset("digits")
+    few = data.array[data.labels < 3]
+    assert looked_at(data, few[:500], monkeypatch)[1] == "sparse"
+
+
+# When there are looks
+
+
+def test_looks_are_closer_together_at_first():
+    def steps(every, count):
+        monitor, found = Monitor(every), [0]
+        while len(found) <= count:
+            found.append(monitor.next_step(found[-1]))
+        return found[1:]
+
+    assert steps(EVERY, 12) == [*range(100, 1001, 100), 2000, 3000]
+    assert steps(5000, 12) == [*range(100, 1001, 100), 5000, 10_000]
+    assert steps(250, 6) == [100, 200, 250, 300, 400, 500]
+    assert steps(100, 12) == [*range(100, 1201, 100)]
+    assert steps(40, 4) == [40, 80, 120, 160]
+
+
+def test_a_short_training_has_a_verdict():
+    said = []
+    monitor = Monitor(say=said.append)
+    small().fit(X, steps=350, callbacks=[monitor])
+    assert monitor.history["step"].tolist() == [100, 200, 300, 350]
+    assert said[-1].startswith(("step 300: ", "step 350: ")) and not monitor.verdict.startswith("too early")
+    said.clear()
+    for steps in (99, 140):
+        small().fit(X, steps=steps, callbacks=[Monitor(say=said.append)])
+    assert said == ["step 140: too early to tell: no 3 looks in a row agree"]
+
+
+def test_a_training_made_longer_has_the_same_rows(make_trainer, tmp_path):
+    whole, parts = make_trainer(), make_trainer()
+    whole.train(320, [Monitor(path=tmp_path / "whole.jsonl")])
+    for steps in (50, 130, 140):
+        parts.train(steps, [Monitor(path=tmp_path / "parts.jsonl")])
+    assert (tmp_path / "parts.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
+
+
 def test_looks_are_after_their_steps_and_at_the_end():
     monitor = fastgan.Monitor(4)
     gan = small().fit(X, steps=10, callbacks=[monitor])
@@ -121,7 +232,8 @@ def test_a_verdict_is_said_when_it_changes_and_at_the_end():
     said = []
     monitor = Monitor(2, say=said.append)
     small().fit(X, steps=4, callbacks=[monitor])
-    assert said == [] and monitor.verdict.startswith("too early to tell")
+    assert said == [f"step 4: {monitor.verdict}"] and monitor.verdict.startswith("too early to tell")
+    said.clear()
 
     def break_at_step_6(trainer):
         if trainer.step == 6:
@@ -133,14 +245,16 @@ def test_a_verdict_is_said_when_it_changes_and_at_the_end():
         "step 12: G collapsed: 99.0% of",
         "step 15: G collapsed: 99.0% of",
     ]
-    assert said[0].startswith("step 6: balanced: D judges ")
+    assert said[0].startswith(
+        "step 6: G leaves out part of the data: "
+    )  # as it was before it learnt anything
     assert said[-1] == f"step 15: {monitor.verdict}"
 
 
 def test_a_verdict_that_was_just_said_is_not_repeated():
     said = []
     small().fit(X, steps=6, callbacks=[Monitor(2, say=said.append)])
-    assert len(said) == 1 and said[0].startswith("step 6: balanced: ")
+    assert len(said) == 1 and said[0].startswith("step 6: G leaves out part of the data: ")
 
 
 def test_a_resumed_training_has_the_same_rows(make_trainer, tmp_path):

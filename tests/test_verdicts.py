@@ -1,9 +1,10 @@
 """Verdicts: from figures to what they mean, at each threshold, and what is said and when."""
 
+import numpy as np
 import pytest
 
 from fastgan.settings import Settings
-from fastgan.verdicts import BOUNDARIES, HOLD, state_of, verdict
+from fastgan.verdicts import BOUNDARIES, HOLD, boundary, state_of, verdict
 
 GOOD = {
     "step": 1000,
@@ -16,9 +17,12 @@ GOOD = {
     "d_fake": 0.45,
     "d_right_real": 0.6,
     "d_right_fake": 0.6,
+    "coverage": 0.95,
+    "precision": 0.97,
     "d_gradient": 1.0,
     "g_gradient": 1.0,
 }
+SPARSE = dict(coverage=0.24, precision=0.9)
 WINS = dict(d_right_real=0.99, d_right_fake=0.98, d_real=0.991, d_fake=0.012)
 
 
@@ -52,6 +56,13 @@ def states(settings, *changes):
         (dict(d_right_real=0.09, d_right_fake=0.99), "fooled"),
         (dict(d_right_real=0.5, d_right_fake=0.11), "balanced"),
         (dict(WINS, unique=0.1), "collapsed"),
+        (dict(coverage=0.59), "sparse"),
+        (dict(coverage=0.61), "balanced"),
+        (dict(coverage=0.3, precision=0.31), "sparse"),
+        (dict(coverage=0.3, precision=0.3), "balanced"),  # samples are poor everywhere
+        (dict(coverage=0.05, precision=0.09), "balanced"),
+        (dict(WINS, **SPARSE), "D wins"),
+        (dict(SPARSE, spread=0.19), "collapsed"),
     ],
     ids=str,
 )
@@ -110,10 +121,43 @@ def test_a_verdict_says_what_it_saw_how_long_and_what_to_try():
         "G collapsed: its samples vary 1.2% as much as real rows, for 2,000 steps; "
         "try generator_lr = 0.0001, batch_size = 128 or loss = bce"
     )
-    assert text_of(Settings(), {}) == "balanced: D judges 60% of real rows and 60% of samples rightly"
-    assert text_of(Settings(), dict(d_right_real=0.9)) == (
-        "balanced: D leads, as is usual; it judges 90% of real rows and 60% of samples rightly"
+    covered = "95% of real rows have samples near them"
+    assert text_of(Settings(), {}) == (
+        f"balanced: D judges 60% of real rows and 60% of samples rightly; {covered}"
     )
+    assert text_of(Settings(), dict(d_right_real=0.9)) == (
+        f"balanced: D leads, as is usual; it judges 90% of real rows and 60% of samples rightly; {covered}"
+    )
+
+
+def test_what_is_left_out_and_what_to_try():
+    assert text_of(Settings(loss="minimax"), SPARSE, 4) == (
+        "G leaves out part of the data: 90% of samples are near real rows, but 24% of real rows have samples near "
+        "them, for 3,000 steps; try loss = bce, gradient_penalty = r1 with penalty_weight = 0.1, a wider generator, "
+        "packing = 2 or generator_lr = 0.0001"
+    )
+    # Classes and packs do not go together, nor do a penalty and batch norm in D.
+    for settings in (
+        Settings(gradient_penalty="r1", n_classes=10),
+        Settings(discriminator_norm="batch", packing=2),
+    ):
+        advice = text_of(settings, SPARSE).partition("; try ")[2]
+        assert advice == "n_critic = 2, a wider generator or generator_lr = 0.0001"
+
+
+def test_nothing_is_left_out_while_more_is_covered_than_ever():
+    course = [dict(SPARSE, coverage=share) for share in (0.1, 0.16, 0.3, 0.4, 0.2, 0.5)]
+    assert states(Settings(), *course) == ["sparse", "balanced", "balanced", "sparse", "sparse", "sparse"]
+
+
+def test_label_smoothing_moves_what_is_right():
+    """A D that cannot tell gives real rows and samples 0.45 then, and is not fooled."""
+    even = {loss: boundary(Settings(loss=loss, label_smoothing=0.1)) for loss in ("bce", "minimax", "mse")}
+    assert even["mse"] == pytest.approx(0.45)
+    assert even["bce"] == even["minimax"] == pytest.approx(np.log(0.45 / 0.55))
+    assert boundary(Settings(loss="wasserstein")) is None
+    for loss, expected in BOUNDARIES.items():
+        assert boundary(Settings(loss=loss)) == expected
 
 
 @pytest.mark.parametrize(
