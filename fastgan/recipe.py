@@ -29,7 +29,9 @@ class DataSettings:
     source: str = knob("data", "digits", "a source by name, or file when path says where the data is")
     path: str = knob("data", "", "file or folder of the data; empty: where the source looks by itself")
     rows: int = knob("data", 0, "rows to take, or to make; 0: all there are", least=0)
-    std: float = knob("data", 0.0, "standard deviation of the clusters of ring and grid; 0: their own", least=0.0)
+    std: float = knob(
+        "data", 0.0, "standard deviation of the clusters of ring and grid; 0: their own", least=0.0
+    )
     labels: str = knob("data", "auto", "column or file of the labels, none, or auto: those the source has")
 
 
@@ -48,7 +50,9 @@ class RunSettings:
         "run", True, "when training diverges, go back to a checkpoint and halve the rates, up to 3 times"
     )
     samples_per_class: int = knob("run", 10, "samples of each class in a picture", least=1)
-    monitor_every: int = knob("run", EVERY, "most steps between looks at the players' balance; 0: none", least=0)
+    monitor_every: int = knob(
+        "run", EVERY, "most steps between looks at the players' balance; 0: none", least=0
+    )
     best_metric: str = knob(
         "run",
         "auto",
