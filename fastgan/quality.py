@@ -66,13 +66,13 @@ def _sliced_wasserstein(dataset: Dataset, rows: int) -> Measure:
 
 
 def _mmd(dataset: Dataset, rows: int) -> Measure:
-    from fastgan.evaluation.two_sample import kernel_widths, mmd_test
+    from fastgan.evaluation.two_sample import NEARER, kernel_widths, mmd_test
 
     def units(samples: np.ndarray) -> np.ndarray:
         return dataset.spec.to_network_units(samples).astype(np.float64)
 
     real = units(dataset.thinned(rows))
-    median = kernel_widths(real)[:1]
+    median = kernel_widths(real, NEARER[:1])
     return lambda samples, classes: mmd_test(units(samples), real, median, permutations=0)[0]
 
 

@@ -76,8 +76,6 @@ def load_data(recipe: Recipe) -> Dataset:
         raise UserError(
             f"vocabulary is {gan.vocabulary} but data source {data.source!r} has no tokens; leave it out"
         )
-    if data.std and data.source not in ("ring", "grid"):
-        raise UserError(f"std is {data.std} but data source {data.source!r} has no clusters; leave it out")
     options = {name: value for name, value in (("vocabulary", gan.vocabulary), ("std", data.std)) if value}
     return load_dataset(
         data.source,

@@ -35,6 +35,8 @@ at_least, at_most = operator.ge, operator.le
 ANY = float("-inf")
 """The bound of a figure that is only stated."""
 
+TREES = Goal("told apart by trees", at_least, ANY)
+
 ALIKE = (
     Goal(
         "MMD p-value",
@@ -46,7 +48,7 @@ ALIKE = (
         "seeds whose MMD test cannot tell, p ≥ 0.05",
     ),
     Goal("MMD p-value", at_least, ANY),
-    Goal("told apart by trees", at_least, ANY),
+    TREES,
 )
 """Of 2,000 generated and as many real rows; by chance one seed in twenty has p < 0.05, also of real rows."""
 
@@ -56,13 +58,13 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("modes covered", at_least, 8, 1, published="GAN 6.3 ± 0.5, PacGAN 7.9 ± 0.1"),
         Goal("high-quality share", at_least, 0.98, 1, True, published="GAN 98.2 ± 0.2, PacGAN 97.7 ± 0.3"),
         Goal("reverse KL", at_most, 0.02, 3, published="GAN 0.45 ± 0.09, PacGAN 0.07 ± 0.02"),
-        Goal("told apart by trees", at_least, ANY),
+        TREES,
     ),
     "grid": (
         Goal("modes covered", at_least, 25, 1, published="GAN 17.3 ± 0.8, PacGAN 24.8 ± 0.2"),
         Goal("high-quality share", at_least, 0.97, 1, True, published="GAN 94.8 ± 0.7, PacGAN 94.2 ± 0.4"),
         Goal("reverse KL", at_most, 0.03, 3, published="GAN 0.70 ± 0.07, PacGAN 0.04 ± 0.01"),
-        Goal("told apart by trees", at_least, ANY),
+        TREES,
     ),
     "pacgan-ring": (
         Goal("modes covered", at_least, ANY, 1, published="GAN 6.3 ± 0.5"),
@@ -81,7 +83,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("Frechet distance", at_least, ANY, 1),
         Goal("recall", at_least, ANY),
         Goal("density", at_least, ANY),
-        Goal("told apart by trees", at_least, ANY),
+        TREES,
     ),
     "tokens": (
         Goal("valid", at_least, 0.98, 1, True),
@@ -103,7 +105,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
             beside=lambda generated, real: generated / real,
             name="2-gram divergence, over that of real ones",
         ),
-        Goal("told apart by trees", at_least, ANY),
+        TREES,
     ),
     "sequences": (
         Goal("NIST rows passed", at_least, 0.98, 1, True),
