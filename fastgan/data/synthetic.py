@@ -103,10 +103,11 @@ def draw_chain(
     `initial` (vocabulary,) and `transition` (vocabulary, vocabulary) hold probabilities.
     """
     sequences = np.empty(shape, np.uint8)
-    following = initial
+    steps = _cumulative(transition)
+    reached = _cumulative(initial)
     for position in range(shape[1]):
-        sequences[:, position] = _draw(rng, following, len(sequences))
-        following = transition[sequences[:, position]]
+        sequences[:, position] = (reached <= rng.random((len(sequences), 1))).sum(axis=-1)
+        reached = steps[sequences[:, position]]
     return sequences
 
 
@@ -116,9 +117,8 @@ def _sparse_distribution(rng: np.random.Generator, size: int, nonzero: int) -> n
     return probabilities
 
 
-def _draw(rng: np.random.Generator, probabilities: np.ndarray, count: int) -> np.ndarray:
-    """Draw `count` outcomes, by the inverse of the cumulative distribution in the last axis."""
+def _cumulative(probabilities: np.ndarray) -> np.ndarray:
+    """Sums of probabilities in the last axis: an outcome is the number of those that a random number reaches."""
     cumulative = probabilities.cumsum(axis=-1)
     # Exactly 1 at the end, or rounding would let an impossible token through.
-    cumulative /= cumulative[..., -1:]
-    return (cumulative <= rng.random((count, 1))).sum(axis=-1)
+    return cumulative / cumulative[..., -1:]
