@@ -195,8 +195,8 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
     value = checked(key, _value(text, found.hint), found.hint, found.field)
     changed = deepcopy(recipe)
     setattr(getattr(changed, found.part), key, value)
-    for name, usual, other, off in UNREAD:
-        if other == key and value == off:
+    for name, usual, other, values in UNREAD:
+        if other == key and value in values:
             setattr(changed.gan, name, usual)
     return changed
 

@@ -50,15 +50,16 @@ def knob(
     return field(default=default, metadata=metadata)
 
 
-UNREAD: tuple[tuple[str, Any, str, Any], ...] = (
-    ("instance_noise_epochs", 0.0, "instance_noise", 0.0),
-    ("token_noise_epochs", 0.0, "token_noise", 0.0),
-    ("penalty_every", 1, "gradient_penalty", "none"),
-    ("penalty_weight", 10.0, "gradient_penalty", "none"),
-    ("decay_start", 0.0, "decay_epochs", 0.0),
-    ("decay", "linear", "decay_epochs", 0.0),
+UNREAD: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
+    ("instance_noise_epochs", 0.0, "instance_noise", (0.0,)),
+    ("token_noise_epochs", 0.0, "token_noise", (0.0,)),
+    ("penalty_every", 1, "gradient_penalty", ("none",)),
+    ("penalty_weight", 10.0, "gradient_penalty", ("none",)),
+    ("penalty_one_sided", False, "gradient_penalty", ("none", "r1", "r2", "r1+r2")),
+    ("decay_start", 0.0, "decay_epochs", (0.0,)),
+    ("decay", "linear", "decay_epochs", (0.0,)),
 )
-"""Knobs without effect where another is off, which must have their usual value there: name, value, other, off."""
+"""Knobs without effect where another has some values, and which must be as usual there: name, usual, other, values."""
 
 
 @dataclass
@@ -236,11 +237,6 @@ class Settings:
             )
         for player in ("generator", "discriminator"):
             self._check_form(player)
-        if self.penalty_one_sided and self.gradient_penalty != "wgan-gp":
-            raise UserError(
-                f"penalty_one_sided is true but gradient_penalty is {self.gradient_penalty!r}, whose slopes have no "
-                "side; give gradient_penalty = 'wgan-gp' or set it to false"
-            )
         if self.discriminator_norm != "none":
             for name, off in (("gradient_penalty", "none"), ("spectral_norm", False)):
                 if getattr(self, name) != off:
@@ -277,10 +273,11 @@ class Settings:
 
     def _check_unread(self) -> None:
         """Raise `UserError` for a knob that has no effect because another is not set."""
-        for name, usual, other, off in UNREAD:
-            if getattr(self, name) != usual and getattr(self, other) == off:
+        for name, usual, other, values in UNREAD:
+            given, found = getattr(self, name), getattr(self, other)
+            if given != usual and found in values:
                 raise UserError(
-                    f"{name} is {getattr(self, name)!r} but {other} is {off!r}, so that it has no effect; "
+                    f"{name} is {given!r} but {other} is {found!r}, so that it has no effect; "
                     f"set {other}, or set {name} to {usual!r}"
                 )
         rate = max(self.generator_lr, self.discriminator_lr)

@@ -135,7 +135,13 @@ def test_text_can_be_emptied_again():
 
 
 @pytest.mark.parametrize(
-    "off", ["training.gradient_penalty=none", "optimiser.decay_epochs=0", "training.token_noise=0"]
+    "off",
+    [
+        "training.gradient_penalty=none",
+        "training.gradient_penalty=r1",
+        "optimiser.decay_epochs=0",
+        "training.token_noise=0",
+    ],
 )
 @pytest.mark.parametrize("name", ["ring", "fashion-mnist", "tokens"])
 def test_a_method_that_is_turned_off_takes_its_own_knobs_with_it(name, off):
