@@ -64,6 +64,13 @@ class Player:
         u, v = self.vectors[layer]
         return w / (u @ w @ v)
 
+    def iterate(self):
+        """One power iteration of each normalised layer (Miyato et al. 2018, algorithm 1), as an update of D ends."""
+        for layer, (u, _) in enumerate(self.vectors):
+            w = self.layers[layer][0].detach()
+            v = functional.normalize(u @ w, dim=0)
+            self.vectors[layer] = (functional.normalize(w @ v, dim=0), v)
+
     def normed(self, layer, y, bias, scale, *, training):
         """PyTorch's own normalisation, by the batch or by the running moments, or of each row."""
         if self.running:
@@ -209,6 +216,7 @@ class Twin:
         sum(losses).backward()
         self.clip(self.d)
         self.d_optimiser.step()
+        self.d.iterate()
 
     def clip(self, player):
         if self.settings.clip_norm:
