@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class CudaBackend(Backend):
         super().__init__(description, perform, 0)
         self.captured, self.resident = captured, resident
         self._device: Device | None = None
+        # A thread that draws samples while another trains waits for its steps: both copy what is newer to the host.
+        self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy of a GAN has a backend of its own, on the same device."""
@@ -58,7 +61,7 @@ class CudaBackend(Backend):
         self, action: int, gan: Gan, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
     ) -> None:
         """Call `fastgan.step.perform` on the device; returns when `statistics` are there."""
-        try:
+        with self._lock, _told():
             if self._device is None or self._device.host is not gan:
                 if self._device is not None:
                     self._device.close()
@@ -68,38 +71,48 @@ class CudaBackend(Backend):
                 self._device.train(data, labels, statistics)
             else:
                 self._device.act(action, data, labels, statistics)
-        except MemoryError as error:  # CuPy's too
-            free = f"{free_bytes() / 1e6:,.1f} MB are free"
-            raise UserError(f"the device is out of memory ({error}; {free}); {LESS}") from None
 
     def fetch(self, gan: Gan, to_change: bool = True) -> None:
         """Bring the host's arrays up to date; whoever asked may then change them, unless told otherwise."""
-        if self._device is not None and self._device.host is gan:
-            self._device.fetch(to_change)
+        with self._lock:
+            if self._device is not None and self._device.host is gan:
+                self._device.fetch(to_change)
 
     def broken(self, gan: Gan) -> str:
         """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
-        if self._device is None or self._device.host is not gan:
-            return super().broken(gan)
-        return self._device.broken()
+        with self._lock, _told():
+            if self._device is None or self._device.host is not gan:
+                return super().broken(gan)
+            return self._device.broken()
 
     def ready(self) -> bool:
         """Whether the first call is quick; Numba compiles kernels in each process."""
         return self._device is not None
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """A context in which a lack of memory is told in one line."""
+    try:
+        yield
+    except MemoryError as error:  # CuPy's too
+        free = f"{free_bytes() / 1e6:,.1f} MB are free"
+        raise UserError(f"the device is out of memory ({error}; {free}); {LESS}") from None
+
+
 class Device:
-    """One GAN's twin on the device."""
+    """One GAN's twin on the device that is CuPy's current one when it is made."""
 
     def __init__(self, host: Gan, captured: bool, resident: bool):
         self.host = host
         self.captured, self.resident = captured and not SIMULATED, resident
         check_room(host)
+        self.card: Any = nullcontext()
         self.stream: Any = nullcontext()
         if not SIMULATED:
             import cupy
 
-            self.stream = cupy.cuda.Stream(non_blocking=True)
+            self.card, self.stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
         with self.stream:
             self.twin = twin_of(host)
             self.row = kernels.to_device(np.zeros((1, len(STATISTICS)), np.float32))
@@ -110,23 +123,29 @@ class Device:
         self._newer_here = False  # on the device than on the host
         self._stale = False
 
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """A context in which the card and the stream are CuPy's current ones, whatever the caller's are."""
+        with self.card, self.stream:
+            yield
+
     def train(self, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray) -> None:
         """Make a step for each row of statistics."""
-        with self.stream:
+        with self.current():
             self._bring()
             step = self._prepare(data, labels)
-            done, steps = 0, len(statistics)
+            start, done, steps = int(self.host.clock[0]), 0, len(statistics)
             try:
                 while done < steps:
-                    first, part = int(self.host.clock[0]), min(steps - done, RING)
+                    first, part = start + done, min(steps - done, RING)
                     self._newer_here = True
                     self._launch(step, first, part)
                     ring = kernels.to_host(self.twin.ring)
                     statistics[done : done + part] = ring[(first + np.arange(part)) % RING]
-                    self.host.clock[0] += part
+                    self.host.clock[0] = first + part
                     done += part
             except BaseException:  # Ctrl-C too: what the device has made counts
-                first = int(self.host.clock[0])
+                first = start + done
                 self.host.clock[:] = kernels.to_host(self.twin.clock)
                 made = min(int(self.host.clock[0]) - first, steps - done)
                 ring = kernels.to_host(self.twin.ring)
@@ -139,13 +158,14 @@ class Device:
             here = steps if self._stage is None else min(steps, self._stage.bring(first))
             for _ in range(here):
                 step()
+                self._newer_here = True  # again: a signal's handler may have fetched what was here
             first, steps = first + here, steps - here
             if self._stage is not None:
                 self._stage.used(first - 1)
 
     def act(self, action: int, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray) -> None:
         """Perform one part of a step on a batch of the caller's, whose indices stand in the host's array."""
-        with self.stream:
+        with self.current():
             self._bring()
             kernels.copy_to(self.twin.indices, self.host.indices)
             self.row[...] = 0  # what an action does not fill may be an old NaN
@@ -157,7 +177,7 @@ class Device:
     def fetch(self, to_change: bool) -> None:
         """Copy to the host what is newer on the device; `to_change`: the host's may then become newer."""
         if self._newer_here:
-            with self.stream:
+            with self.current():
                 for here, there in self._pairs:
                     here[...] = kernels.to_host(there)
             self._newer_here = False
@@ -165,7 +185,7 @@ class Device:
 
     def broken(self) -> str:
         """The first array that the next step depends on and that is not finite; or nothing."""
-        with self.stream:
+        with self.current():
             for name, array in lasting(self.twin).items():
                 if not kernels.to_host(abs(array).max() < np.inf):
                     return name
@@ -207,9 +227,9 @@ class Device:
     def _capture(self, arguments: tuple[Any, ...]) -> Callable[[], None]:
         """One step as a graph: made once to compile and load its kernels, undone, and recorded."""
         self.fetch(to_change=False)
+        self._stale = True  # also where what follows is interrupted
         perform(*arguments)
-        self._upload()
-        self._stale = False
+        self._bring()
         self.stream.synchronize()
         self.stream.begin_capture()
         try:
@@ -230,7 +250,9 @@ def free_bytes() -> int:
     import cupy
 
     pool = cupy.get_default_memory_pool()
-    return int(cupy.cuda.runtime.memGetInfo()[0]) + pool.free_bytes()
+    free = int(cupy.cuda.runtime.memGetInfo()[0]) + pool.free_bytes()
+    limit = pool.get_limit()  # CUPY_GPU_MEMORY_LIMIT
+    return min(free, max(0, limit - pool.used_bytes())) if limit else free
 
 
 def check_room(host: Gan) -> None:

@@ -31,6 +31,7 @@ class Facts:
     missing : packages that are not installed
     loaded : the driver's library is there
     simulated : Numba runs kernels as Python threads
+    forked : from a process that used CUDA, which then works in neither
     driver, runtime, toolkit : CUDA versions, such as 12.8, of the driver, of what CuPy was built for, and of the
         compiler that numba-cuda uses
     error : why the driver, CuPy or Numba refuses
@@ -41,6 +42,7 @@ class Facts:
     missing: tuple[str, ...] = ()
     loaded: bool = False
     simulated: bool = False
+    forked: bool = False
     driver: str = ""
     runtime: str = ""
     toolkit: str = ""
@@ -51,9 +53,17 @@ class Facts:
     versions: str = ""
 
 
-@functools.cache
+_users: set[int] = set()
+"""Numbers of the processes that started CUDA: this one, or those that it was forked from."""
+
+
 def look() -> Facts:
-    """Look for packages, driver and card; never raises."""
+    """Look for packages, driver and card, once in a process; never raises."""
+    return _look(os.getpid())
+
+
+@functools.cache
+def _look(process: int) -> Facts:
     missing = tuple(
         package
         for package, module in (("cupy-cuda12x", "cupy"), ("numba-cuda", "numba_cuda"))
@@ -67,7 +77,10 @@ def look() -> Facts:
         return Facts(simulated=True)
     if not loaded:  # before the imports below, which take a second
         return Facts()
+    if _users - {process}:
+        return Facts(loaded=loaded, forked=True)
     found = Facts(loaded=loaded)
+    _users.add(process)
     try:
         import cupy
         from numba import cuda
@@ -115,6 +128,11 @@ def explain(facts: Facts) -> str:
     """Why CUDA cannot be used and what to do, in a line; nothing where it can."""
     if facts.simulated:
         return "Numba only simulates CUDA (NUMBA_ENABLE_CUDASIM is set; unset it)"
+    if facts.forked:
+        return (
+            "this process was forked from one that uses CUDA, which cannot be shared "
+            "(start it anew: multiprocessing.get_context('spawn'))"
+        )
     no_driver = "" if facts.loaded else NO_DRIVER
     if facts.missing:
         are = "is" if len(facts.missing) == 1 else "are"

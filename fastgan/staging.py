@@ -6,6 +6,7 @@ pinned memory, which the device reads by itself, and copied on a stream of its o
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class Stage:
         """Wait for the copies that are under way."""
         if self._stream is not None:
             self._stream.synchronize()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # of an interpreter that ends
+            self.close()
 
     def _fill(self, number: int) -> None:
         """Gather one run of steps and start its copy, unless it is there."""

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,6 +269,27 @@ def test_the_gpu_check_knows_the_ops_and_says_what_it_lacks(capsys, monkeypatch)
         pytest.skip("a card is here, which the check itself is for")
     with pytest.raises(SystemExit, match=r"^gpu-check needs a GPU: [^\n]+$"):
         gpu_check.main()
+
+
+def test_the_gpu_check_ends_when_its_time_is_up(monkeypatch):
+    from bench import gpu_check
+
+    monkeypatch.setattr(gpu_check, "STARTED", time.perf_counter() - gpu_check.TIME)
+    [(name, said, _, how)] = gpu_check.check(["leak"], results=None)
+    assert (name, said, how) == ("leak", "480 s were up", "skip")
+    with pytest.raises(gpu_check.CheckError, match=r"^not done after 1 s, when the time was up$"):
+        gpu_check.run([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+@pytest.mark.parametrize("contender", ["torch eager", "jax scan"])
+def test_a_framework_without_a_card_is_missing_in_a_contest_on_one(tmp_path, monkeypatch, contender):
+    pytest.importorskip(contender.split()[0], reason="the framework is not installed")
+    if look().device:
+        pytest.skip("a card is here")
+    monkeypatch.setenv("FASTGAN_BENCH_DEVICE", "cuda")
+    make_problem(PLAIN, tmp_path / "problem.npz")
+    with pytest.raises(rounds.MissingError, match="finds no card"):
+        rounds.Worker(contender, tmp_path / "problem.npz", 1).start()
 
 
 def test_the_gpu_check_needs_but_the_packages_that_it_names(tmp_path):

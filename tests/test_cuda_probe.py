@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from fastgan import cuda_probe
 from fastgan.cuda_probe import Facts, describe, explain, look
 
-from .commands import mistake, process
+from .commands import environment, mistake, process
 
 CARD = Facts(
     loaded=True,
@@ -103,6 +106,25 @@ def test_the_version_that_is_named_is_the_one_that_the_extra_pins():
         r"numba-cuda\[cu12\]==[\d.]+", Path(__file__).parents[1].joinpath("pyproject.toml").read_text()
     )
     assert pinned[0] in cuda_probe.PACKAGES
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_forked_from_one_that_uses_cuda_does_without_it():
+    program = (
+        "import os\n"
+        "from fastgan import cuda_probe\n"
+        "cuda_probe.driver_is_there = lambda: True\n"
+        "cuda_probe.importlib.util.find_spec = lambda name: name\n"
+        "assert not cuda_probe.look().forked\n"  # CuPy finds no card here, but was asked for one
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if 'forked from one that uses CUDA' in cuda_probe.explain(cuda_probe.look()) else 1)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "assert not cuda_probe.look().forked\n"
+    )
+    given = environment() | {"NUMBA_ENABLE_CUDASIM": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_look_never_raises():

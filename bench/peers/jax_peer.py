@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import optax
 
 from bench.problem import Problem, flat
+from bench.worker import DEVICE
 
 SCANNED_SECONDS = 0.05
 """A scan is as long as this, so that its call costs nothing beside it."""
@@ -33,6 +35,11 @@ class _Jax:
     """
 
     def __init__(self, problem: Problem, threads: int):
+        if os.environ.get(DEVICE, "cpu") == "cuda":
+            try:
+                jax.devices("cuda")
+            except (RuntimeError, AssertionError):
+                raise NotImplementedError("this JAX finds no card") from None
         # On a card products are rounded to TF32 unless told otherwise, and would be other work.
         jax.config.update("jax_default_matmul_precision", "highest")
         self.problem, self.size, self.knobs = problem, problem.size, problem.knobs

@@ -57,6 +57,8 @@ class Player(nn.Module):
 
 class _Torch:
     def __init__(self, problem: Problem, threads: int):
+        if os.environ.get(DEVICE, "cpu") == "cuda" and not torch.cuda.is_available():
+            raise NotImplementedError("this PyTorch finds no card")
         torch.set_num_threads(threads)
         torch.set_default_device(os.environ.get(DEVICE, "cpu"))
         torch.manual_seed(0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import numpy as np
 import pytest
+from numba import config
 
 import fastgan_kernels as fk
 from fastgan import cuda, staging
@@ -15,8 +17,16 @@ from fastgan.cuda import CudaBackend
 from fastgan.errors import UserError
 from fastgan.monitor import Monitor
 from fastgan.state import lasting
-from fastgan.step import TRAIN_DISCRIMINATOR_FAKE, TRAIN_DISCRIMINATOR_REAL, TRAIN_GENERATOR, TRAIN_ON_BATCH
+from fastgan.step import (
+    TRAIN,
+    TRAIN_DISCRIMINATOR_FAKE,
+    TRAIN_DISCRIMINATOR_REAL,
+    TRAIN_GENERATOR,
+    TRAIN_ON_BATCH,
+    perform,
+)
 from fastgan_kernels import ROLES
+from fastgan_kernels import cuda as kernels
 from fastgan_kernels.dispatch import LAUNCHED
 
 from ..parity import assert_states_agree
@@ -179,6 +189,15 @@ def test_a_checkpoint_goes_on_on_another_machine(make_trainer, tmp_path, to_devi
     assert_states_agree(lasting(goes.gan), lasting(stays.gan))
 
 
+def assert_same_bytes(reference, trainer):
+    assert trainer.step == reference.step
+    expected, found = lasting(reference.gan), lasting(trainer.gan)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+    for name, values in reference.history.items():
+        np.testing.assert_array_equal(trainer.history[name], values, err_msg=name)
+
+
 @pytest.mark.parametrize("sampling", ["replacement", "shuffle"])
 def test_data_too_large_for_the_device_are_staged(make_trainer, monkeypatch, sampling):
     monkeypatch.setattr(staging, "LONGEST", 2)  # steps of a run, so that each half is filled anew
@@ -189,6 +208,74 @@ def test_data_too_large_for_the_device_are_staged(make_trainer, monkeypatch, sam
         each.train(2)
         each.train(4)
     assert_alike(reference, trainer)
+
+
+def test_another_thread_that_reads_waits_for_the_steps_that_are_being_made(make_trainer):
+    reference, trainer = (on_device(each) for each in both(make_trainer))
+    for each in (reference, trainer):
+        each.train(1)
+    device = trainer.backend._device
+    step, read = device._step, []
+    reader = threading.Thread(target=lambda: read.append(int(trainer.gan_to_read.clock[0])))
+
+    def step_beside_a_reader():
+        if not reader.ident:
+            reader.start()
+        step()
+
+    device._step = step_beside_a_reader
+    for each in (reference, trainer):
+        each._chunk = 4  # steps of one call, which else depend on the time they take
+        each.train(4)
+    reader.join()
+    assert read == [5]
+    assert_same_bytes(reference, trainer)
+
+
+def test_a_signals_handler_may_read_between_two_steps(make_trainer):
+    reference, trainer = (on_device(each) for each in both(make_trainer))
+    for each in (reference, trainer):
+        each.train(1)
+    device = trainer.backend._device
+    step, read = device._step, []
+
+    def step_and_signal():
+        step()
+        read.append(int(trainer.gan_to_read.clock[0]))
+
+    device._step = step_and_signal
+    for each in (reference, trainer):
+        each._chunk = 2
+        each.train(2)
+    assert read == [2, 3]
+    assert_same_bytes(reference, trainer)
+
+
+@pytest.mark.skipif(not config.ENABLE_CUDASIM, reason="a real capture is not interrupted here")
+def test_an_interrupted_warm_up_is_undone(make_trainer, monkeypatch):
+    reference, trainer = (on_device(each) for each in both(make_trainer))
+    for each in (reference, trainer):
+        each.train(1)
+
+    def interrupted(*arguments):
+        perform(*arguments)
+        raise KeyboardInterrupt
+
+    device = trainer.backend._device
+    data = trainer.dataset.array
+    arguments = (
+        TRAIN,
+        device.twin,
+        kernels.to_device(data),
+        kernels.to_device(np.zeros(0, np.int64)),
+        device.row,
+    )
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(cuda, "perform", interrupted)
+        device._capture(arguments)
+    for each in (reference, trainer):
+        each.train(1)
+    assert_same_bytes(reference, trainer)
 
 
 def test_a_gan_larger_than_the_device_is_refused_before_anything_is_copied(make_trainer, monkeypatch):

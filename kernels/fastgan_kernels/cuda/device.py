@@ -74,6 +74,7 @@ def copy_to(array: Any, values: np.ndarray) -> None:
     rows = max(1, PIECE * len(values) // max(1, values.nbytes))
     for first in range(0, len(values), rows):
         array[first : first + rows].set(np.ascontiguousarray(values[first : first + rows], array.dtype))
+    wait()  # a device that reads the host's memory by itself may be reading yet
 
 
 def empty_like(array: np.ndarray) -> Any:
