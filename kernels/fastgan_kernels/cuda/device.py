@@ -97,7 +97,7 @@ def launch(kernel: Any, blocks: Any, threads: Any, *arguments: Any) -> None:
     if not SIMULATED:
         # The driver's binding takes Python's whole numbers alone.
         grid = tuple(map(int, blocks)) if isinstance(blocks, tuple) else int(blocks)
-        _configured(kernel, grid, threads, _current_stream())(*arguments)
+        _configured(kernel, grid, int(threads), _current_stream())(*arguments)
         return
     # The simulator refuses arrays whose memory has gaps: these are copied, there and back.
     whole = [np.ascontiguousarray(each) if _has_gaps(each) else each for each in arguments]
