@@ -45,12 +45,12 @@ NUMBA_CUDA = "numba-cuda 0.30.4"
 TIME = 480
 """Seconds for all checks: one that would begin later is skipped, and a program that one waits for is ended then."""
 
+STARTED = time.perf_counter()
+"""When `TIME` began, in seconds of a clock without a date."""
+
 MANY = 10_000
 LEAK = 2**20
 """Bytes by which the card's used memory may grow over `MANY` steps: less than any buffer of a step made anew."""
-
-
-STARTED = time.perf_counter()
 
 
 class CheckError(Exception):

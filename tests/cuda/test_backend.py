@@ -189,6 +189,14 @@ def test_a_checkpoint_goes_on_on_another_machine(make_trainer, tmp_path, to_devi
     assert_states_agree(lasting(goes.gan), lasting(stays.gan))
 
 
+def both_on_device(make_trainer):
+    """Two trainers that are alike, both on the device and one step old."""
+    made = [on_device(each) for each in both(make_trainer)]
+    for each in made:
+        each.train(1)
+    return made
+
+
 def assert_same_bytes(reference, trainer):
     assert trainer.step == reference.step
     expected, found = lasting(reference.gan), lasting(trainer.gan)
@@ -211,9 +219,7 @@ def test_data_too_large_for_the_device_are_staged(make_trainer, monkeypatch, sam
 
 
 def test_another_thread_that_reads_waits_for_the_steps_that_are_being_made(make_trainer):
-    reference, trainer = (on_device(each) for each in both(make_trainer))
-    for each in (reference, trainer):
-        each.train(1)
+    reference, trainer = both_on_device(make_trainer)
     device = trainer.backend._device
     step, read = device._step, []
     reader = threading.Thread(target=lambda: read.append(int(trainer.gan_to_read.clock[0])))
@@ -233,9 +239,7 @@ def test_another_thread_that_reads_waits_for_the_steps_that_are_being_made(make_
 
 
 def test_a_signals_handler_may_read_between_two_steps(make_trainer):
-    reference, trainer = (on_device(each) for each in both(make_trainer))
-    for each in (reference, trainer):
-        each.train(1)
+    reference, trainer = both_on_device(make_trainer)
     device = trainer.backend._device
     step, read = device._step, []
 
@@ -253,9 +257,7 @@ def test_a_signals_handler_may_read_between_two_steps(make_trainer):
 
 @pytest.mark.skipif(not config.ENABLE_CUDASIM, reason="a real capture is not interrupted here")
 def test_an_interrupted_warm_up_is_undone(make_trainer, monkeypatch):
-    reference, trainer = (on_device(each) for each in both(make_trainer))
-    for each in (reference, trainer):
-        each.train(1)
+    reference, trainer = both_on_device(make_trainer)
 
     def interrupted(*arguments):
         perform(*arguments)
