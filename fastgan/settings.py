@@ -276,9 +276,11 @@ class Settings:
         for name, usual, other, values in UNREAD:
             given, found = getattr(self, name), getattr(self, other)
             if given != usual and found in values:
+                choices = self.__dataclass_fields__[other].metadata["choices"] or ()
+                needed = " or ".join(choice for choice in choices if choice not in values)
                 raise UserError(
                     f"{name} is {given!r} but {other} is {found!r}, so that it has no effect; "
-                    f"set {other}, or set {name} to {usual!r}"
+                    f"set {other}{needed and ' to '}{needed}, or set {name} to {usual!r}"
                 )
         rate = max(self.generator_lr, self.discriminator_lr)
         if self.weight_decay * rate >= 1:

@@ -254,6 +254,8 @@ def test_a_half_alone_cannot_be_mixed(make_trainer):
 
 def test_one_side_belongs_to_wgan_gp():
     with pytest.raises(
-        UserError, match="penalty_one_sided is True but gradient_penalty is 'r1', so that it has no effect"
+        UserError,
+        match="penalty_one_sided is True but gradient_penalty is 'r1', so that it has no effect; "
+        "set gradient_penalty to wgan-gp, or",
     ):
         replace(Settings(gradient_penalty="r1"), penalty_one_sided=True).check()
