@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -61,7 +62,7 @@ class CudaBackend(Backend):
         self, action: int, gan: Gan, data: np.ndarray, labels: np.ndarray, statistics: np.ndarray
     ) -> None:
         """Call `fastgan.step.perform` on the device; returns when `statistics` are there."""
-        with self._lock, _told():
+        with self._alone():
             if self._device is None or self._device.host is not gan:
                 if self._device is not None:
                     self._device.close()
@@ -74,13 +75,13 @@ class CudaBackend(Backend):
 
     def fetch(self, gan: Gan, to_change: bool = True) -> None:
         """Bring the host's arrays up to date; whoever asked may then change them, unless told otherwise."""
-        with self._lock:
+        with self._alone():
             if self._device is not None and self._device.host is gan:
                 self._device.fetch(to_change)
 
     def broken(self, gan: Gan) -> str:
         """The first array that the next step depends on and that is not finite, as checkpoints name it; or nothing."""
-        with self._lock, _told():
+        with self._alone():
             if self._device is None or self._device.host is not gan:
                 return super().broken(gan)
             return self._device.broken()
@@ -89,22 +90,29 @@ class CudaBackend(Backend):
         """Whether the first call is quick; Numba compiles kernels in each process."""
         return self._device is not None
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A context for one thread at a time, in which a lack of the device's memory is told in one line."""
+        with self._lock:
+            try:
+                yield
+            except MemoryError as error:
+                if not _of_the_device(error):
+                    raise
+                free = f"{free_bytes() / 1e6:,.1f} MB are free"
+                raise UserError(f"the device is out of memory ({error}; {free}); {LESS}") from None
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """A context in which a lack of memory is told in one line."""
-    try:
-        yield
-    except MemoryError as error:  # CuPy's too
-        free = f"{free_bytes() / 1e6:,.1f} MB are free"
-        raise UserError(f"the device is out of memory ({error}; {free}); {LESS}") from None
+
+def _of_the_device(error: MemoryError) -> bool:
+    """Whether it was CuPy that found no memory; else the host has too little."""
+    return type(error).__module__.partition(".")[0] == "cupy"
 
 
 class Device:
     """One GAN's twin on the device that is CuPy's current one when it is made."""
 
     def __init__(self, host: Gan, captured: bool, resident: bool):
-        self.host = host
+        self.host, self.process = host, os.getpid()
         self.captured, self.resident = captured and not SIMULATED, resident
         check_room(host)
         self.card: Any = nullcontext()
@@ -126,6 +134,11 @@ class Device:
     @contextmanager
     def current(self) -> Iterator[None]:
         """A context in which the card and the stream are CuPy's current ones, whatever the caller's are."""
+        if self.process != os.getpid():
+            raise UserError(
+                "this GAN is on the device of the process that this one was forked from, which cannot be shared; save "
+                "it there and load it here, or start this process anew: multiprocessing.get_context('spawn')"
+            )
         with self.card, self.stream:
             yield
 

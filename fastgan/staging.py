@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastgan.batches import draw_rows
+from fastgan.errors import UserError
 from fastgan.state import ROWS, Gan
 from fastgan_kernels import cuda as kernels
 from fastgan_kernels import shuffled_rows
@@ -169,5 +170,7 @@ def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
     try:
         return np.asarray(cupyx.zeros_pinned(shape, dtype))
-    except cupy.cuda.runtime.CUDARuntimeError as error:  # which is not CuPy's own error of memory
-        raise MemoryError(f"no pinned memory of the host for rows {shape}: {error}") from None
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise UserError(
+            f"the host has no pinned memory for rows {shape} ({error}); lower batch_size, or free memory of the host"
+        ) from None

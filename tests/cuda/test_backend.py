@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import weakref
 
@@ -293,14 +294,39 @@ def test_running_out_of_memory_is_told(make_trainer, monkeypatch):
     _, trainer = both(make_trainer)
     on_device(trainer)
 
+    error = type("OutOfMemoryError", (MemoryError,), {"__module__": "cupy.cuda.memory"})
+
     def full(*arguments):
-        raise MemoryError("Out of memory allocating 1,024 bytes")
+        raise error("Out of memory allocating 1,024 bytes")
 
     monkeypatch.setattr(cuda.kernels, "to_device", full)
     with pytest.raises(
         UserError, match=r"out of memory .*1,024 bytes; [\d,.]+ MB are free\); lower batch_size"
     ):
         trainer.train(1)
+    error = MemoryError  # the host's own
+    with pytest.raises(MemoryError):
+        trainer.train(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_is_told_that_it_cannot_use_the_device(make_trainer):
+    _, trainer = both(make_trainer)
+    on_device(trainer)
+    trainer.train(1)
+    rows = trainer.generator.sample(3, seed=0)
+    child = os.fork()
+    if child == 0:
+        told = False
+        try:
+            read = np.array_equal(trainer.generator.sample(3, seed=0), rows)  # the host has all of it
+            trainer.train(1)
+        except UserError as error:
+            told = "on the device of the process that this one was forked from" in str(error)
+        finally:
+            os._exit(0 if read and told else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_device_is_given_back_as_soon_as_another_gan_is_trained(make_trainer):
