@@ -278,6 +278,9 @@ def cases():
             for smooth in (True, False) if inputs == 2 else (True,):
                 given = arguments(op, 3, inputs, outputs, hidden=hidden, classes=0, smooth=smooth)
                 yield f"{op.__name__} {widths}", op, given
+    # As many weights as a thread may hold, where the compiler once spilled some for a second block.
+    given = network_arguments(fk.layers_forward, 3, 48, 96, hidden=(2, 192), classes=0)
+    yield "layers_forward (48, 2, 192, 96)", fk.layers_forward, given
     wide = poisoned(3, 9)[:, 2:5]
     yield (
         "acgan_head_rows in a wider array",

@@ -14,10 +14,9 @@ from ..dispatch import launched
 from ..penalty import curved
 from .device import launch
 from .narrow import (
-    ALONE,
-    BOUNDED,
     HIGH,
     THREADS,
+    bounds,
     held_down,
     held_up,
     is_narrow,
@@ -82,7 +81,7 @@ def make_forward(layers: tuple[Layer, ...], read: int, high: int) -> Any:
     size, held_size = high * THREADS, place
     fetch_all, run_all = one_after_the_other(fetches), one_after_the_other(runs)
 
-    @cuda.jit(**BOUNDED)
+    @cuda.jit(**bounds(held_size))
     def forward(x, labels, params, slope, max_rows, first, outputs):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(size, float32)
@@ -143,7 +142,7 @@ def make_tangent(layers: tuple[Layer, ...], smooth: bool, high: int) -> Any:
     bent_size = seen_size if smooth else 1
     fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
 
-    @cuda.jit(**BOUNDED)
+    @cuda.jit(**bounds(held_size + seen_size + smooth * bent_size))
     def tangent(x, params, deltas, slope, max_rows, points, first, outputs, curvature):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(size, float32)
@@ -227,7 +226,7 @@ def make_backward(layers: tuple[Layer, ...], onto_input: bool, smooth: bool, hig
     fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
-    @cuda.jit(**(ALONE if smooth else BOUNDED))
+    @cuda.jit(**bounds(held_size + seen_size, alone=smooth))
     def backward(deltas, params, outputs, slope, max_rows, points, first, rows, curvature, dx):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(parts_size, float32)

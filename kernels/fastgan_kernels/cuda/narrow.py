@@ -24,11 +24,8 @@ MOST_HELD = {1: 80, 2: 56, 4: 56}
 MOST_LAYERS = 8
 """Of a network: kernels of deeper ones take long to compile."""
 
-BOUNDED: dict[str, Any] = {} if SIMULATED else {"launch_bounds": THREADS}
-"""What tells the compiler how many registers there are."""
-
-ALONE: dict[str, Any] = {} if SIMULATED else {"launch_bounds": (THREADS, 1)}
-"""The same, for one block a multiprocessor: for two, with half the registers, the compiler may spill a few."""
+MOST_OF_TWO = 48
+"""Of these, at most, where two blocks may share a multiprocessor, and a thread has 64 registers."""
 
 MOST_SHARES = 16
 """Threads that share the depth of one sum, at most; their parts are added up one after the other."""
@@ -75,6 +72,16 @@ def is_narrow(layers: Sequence[Layer], high: int, held: Callable[[Layer], int]) 
     if len(layers) > MOST_LAYERS or max(max(layer.inputs, layer.outputs) for layer in layers) > THREADS:
         return False
     return sum(map(held, layers)) <= MOST_HELD[high]
+
+
+def bounds(held: int, alone: bool = False) -> dict[str, Any]:
+    """What tells the compiler how many registers there are for a thread that holds so many numbers.
+
+    They are those of a block that has a multiprocessor alone where two would have too few: the compiler may spill
+    some for a second block's sake.
+    """
+    alone = alone or held > MOST_OF_TWO
+    return {} if SIMULATED else {"launch_bounds": (THREADS, 1) if alone else THREADS}
 
 
 def rows_of_block(rows: int) -> int:
