@@ -65,7 +65,8 @@ class CudaBackend(Backend):
         with self._alone():
             if self._device is None or self._device.host is not gan:
                 if self._device is not None:
-                    self._device.close()
+                    with self._device.current():
+                        self._device.close()
                 self._device = None  # its memory is free for the next
                 self._device = Device(gan, self.captured, self.resident)
             if action == TRAIN:
