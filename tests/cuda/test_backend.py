@@ -312,9 +312,7 @@ def test_running_out_of_memory_is_told(make_trainer, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_is_told_that_it_cannot_use_the_device(make_trainer):
-    _, trainer = both(make_trainer)
-    on_device(trainer)
-    trainer.train(1)
+    _, trainer = both_on_device(make_trainer)
     rows = trainer.generator.sample(3, seed=0)
     child = os.fork()
     if child == 0:

@@ -142,7 +142,7 @@ def make_tangent(layers: tuple[Layer, ...], smooth: bool, high: int) -> Any:
     bent_size = seen_size if smooth else 1
     fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
 
-    @cuda.jit(**bounds(held_size + seen_size + smooth * bent_size))
+    @cuda.jit(**bounds(held_size + seen_size + bent_size))
     def tangent(x, params, deltas, slope, max_rows, points, first, outputs, curvature):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(size, float32)
@@ -226,7 +226,7 @@ def make_backward(layers: tuple[Layer, ...], onto_input: bool, smooth: bool, hig
     fetch_all, look_all, run_all = (one_after_the_other(each) for each in (fetches, looks, runs))
     units, columns = layers[-1].units, layers[-1].outputs
 
-    @cuda.jit(**bounds(held_size + seen_size, alone=smooth))
+    @cuda.jit(**bounds(held_size + seen_size + bent_size, alone=smooth))
     def backward(deltas, params, outputs, slope, max_rows, points, first, rows, curvature, dx):
         values = cuda.shared.array(size, float32)
         parts = cuda.shared.array(parts_size, float32)

@@ -77,8 +77,8 @@ def is_narrow(layers: Sequence[Layer], high: int, held: Callable[[Layer], int]) 
 def bounds(held: int, alone: bool = False) -> dict[str, Any]:
     """What tells the compiler how many registers there are for a thread that holds so many numbers.
 
-    They are those of a block that has a multiprocessor alone where two would have too few: the compiler may spill
-    some for a second block's sake.
+    They are those of a block that has a multiprocessor `alone` where two would have too few: the compiler may spill
+    some for a second block's sake. With curvature it did so with fewer numbers, too.
     """
     alone = alone or held > MOST_OF_TWO
     return {} if SIMULATED else {"launch_bounds": (THREADS, 1) if alone else THREADS}
