@@ -59,6 +59,7 @@ class _Locator(_CacheLocator):
 
     def __init__(self, py_func: Callable[..., Any], py_file: str):
         self._line = py_func.__code__.co_firstlineno
+        self._py_file = py_file  # Numba names it where it warns
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
