@@ -183,7 +183,7 @@ def evaluate(
 
     from fastgan.data import load_test_split
     from fastgan.data.dataset import check_like
-    from fastgan.evaluation import draw_evaluation, evaluate, format_report, left_out
+    from fastgan.evaluation import draw_evaluation, evaluate, format_report, learnt_from, left_out
     from fastgan.folder import EVALUATION, unharmed
     from fastgan.run import load_data, load_run
 
@@ -201,8 +201,8 @@ def evaluate(
         with unharmed(run / EVALUATION):
             draw_evaluation(generator.sample_classes, dataset, run / EVALUATION, test)
             typer.echo(f"\npicture: {run / EVALUATION}")
-    if left_out():
-        typer.echo(left_out(), err=True)
+    for line in filter(None, (learnt_from(dataset, test), left_out())):
+        typer.echo(line, err=True)
 
 
 @app.command()

@@ -67,13 +67,16 @@ class Monitor(Looks):
         self._state, self._said = "", False
 
     def prepare(self, trainer: Trainer) -> None:
+        from fastgan.evaluation.rows import draw_labels
+
         spec = trainer.dataset.spec
         real = trainer.dataset.thinned(max(affordable(spec, PROBE), trainer.settings.packing))
         count = len(real)
         self.real = in_network_units(spec, real)
         self.unique_real, self.spread_real = unique_share(real), spread(self.real)
         self.latent = trainer.generator.latent_vectors(count, _SEED)
-        self.classes = trainer.generator.labels_of(count, _SEED)
+        # As frequent as in the data, or a class that is rare there would be missed or be crowded here.
+        self.classes = draw_labels(trainer.dataset, count, np.random.default_rng(_SEED))
         self._near = nearness(self.real, neighbours(count))
         # Of labelled rows the settings need not say how many classes there are, which decides what can be advised.
         self._settings = replace(trainer.settings, n_classes=trainer.n_classes)

@@ -84,12 +84,11 @@ def nearness(real: np.ndarray, k: int) -> Callable[[np.ndarray], tuple[float, fl
     `fastgan.evaluation.neighbours.precision_recall`, in an eighth of the time: recall and density are left out, and the
     radii are made once.
     """
-    from fastgan.evaluation.neighbours import squared_distances
+    from fastgan.evaluation.neighbours import reach, squared_distances
 
     centre = real.mean(axis=0, dtype=np.float64)
     real = real - centre
-    k = min(k, len(real) - 1)
-    radius = np.partition(squared_distances(real, real), k, axis=1)[:, k, None]
+    radius = reach(real, min(k, len(real) - 1))[:, None]
 
     def measure(samples: np.ndarray) -> tuple[float, float]:
         inside = squared_distances(real, samples - centre) <= radius

@@ -67,6 +67,7 @@ def test_a_class_is_asked_for_by_the_name_in_the_data(
     assert main(["sample", "run", "--label", "0"]) == 2
     assert "--label is '0'; the classes are 1, 2, 3" in capsys.readouterr().err
     assert main(["evaluate", "run"]) == 0
+    assert capsys.readouterr().err.startswith("note: real rows are some that were learnt from")
 
 
 def test_evaluate_prints_a_table_and_the_same_as_json_and_draws_for_people_alone(

@@ -179,6 +179,25 @@ def test_missing_classes_of_images_are_seen(monkeypatch):
     assert looked_at(data, few[:500], monkeypatch)[1] == "sparse"
 
 
+def test_classes_are_asked_for_as_often_as_they_are_in_the_data(monkeypatch):
+    """Nine rows in ten are of one class: with each as often as the other, a perfect G would crowd the rare one."""
+    rng = np.random.default_rng(0)
+    labels = (rng.random(2000) < 0.1).astype(np.int64)
+    data = from_arrays(rng.standard_normal((2000, 2)) + 20 * labels[:, None], labels)
+    settings = Settings(generator=[4], discriminator=[4], latent_dim=2, backend="numpy")
+    trainer, monitor = Trainer(settings, data), Monitor()
+    monitor.start(trainer, 1)
+
+    def perfect(latent, classes):
+        rows = rng.standard_normal((len(latent), 2)) + 20 * classes[:, None]
+        return data.spec.to_network_units(rows.astype(np.float32))
+
+    monkeypatch.setattr(trainer.generator, "network_rows", perfect)
+    row = monitor.look(trainer)
+    assert row["spread"] == pytest.approx(row["spread_real"], rel=0.1)
+    assert row["coverage"] > 0.95
+
+
 # When there are looks
 
 

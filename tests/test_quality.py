@@ -36,15 +36,22 @@ def test_the_table_has_means_standard_errors_and_what_was_missed():
 
 def test_one_seed_has_no_error_and_a_failed_measure_is_none():
     (goal,) = (each for each in goals.GOALS["ring"] if each.measure == "modes covered")
-    assert table.reached(goal, stored("ring", ring(8.0, 0.9))) == (8.0, None, 8.0, True)
+    assert table.reached(goal, stored("ring", ring(8.0, 0.9))) == (8.0, None, 8.0, True, 1)
     assert table.reached(goal, stored("ring", ring(None, 0.9))) is None
+
+
+def test_a_measure_that_some_seeds_lack_says_how_many_have_it():
+    lacking = ring(None, 0.99)
+    lacking["modes covered"]["real"] = None
+    lines = table.table([stored("ring", ring(8.0, 0.98), ring(8.0, 0.98), lacking)]).splitlines()
+    assert "| **8.0 ± 0.0 of 2 seeds** | ≥ 8.0 | 8.0 |" in lines[2]
 
 
 def test_a_measure_may_be_held_against_real_rows():
     (goal,) = (each for each in goals.GOALS["tokens"] if each.measure == "unique sequences")
     figures = [{"unique sequences": {"generated": share, "real": 0.99}} for share in (0.98, 1.0)]
-    mean, _, real, met = table.reached(goal, stored("tokens", *figures))
-    assert mean == pytest.approx(0.01) and real is None and met
+    got = table.reached(goal, stored("tokens", *figures))
+    assert got.mean == pytest.approx(0.01) and got.real is None and got.met
 
 
 def test_results_are_read_as_written(tmp_path):

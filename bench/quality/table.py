@@ -18,12 +18,13 @@ MARKS = "<!-- quality:begin -->\n", "<!-- quality:end -->"
 
 
 class Reached(NamedTuple):
-    """Mean over seeds and its standard error (None of one seed), the mean of real rows, and whether the goal is met."""
+    """Mean over seeds, its standard error (None of one seed), real rows' mean, whether the goal is met, and seeds."""
 
     mean: float
     error: float | None
     real: float | None
     met: bool
+    seeds: int
 
 
 def reached(goal: Goal, stored: Stored) -> Reached | None:
@@ -36,11 +37,12 @@ def reached(goal: Goal, stored: Stored) -> Reached | None:
     values = [each["generated"] for each in found]
     if goal.beside:
         values = [goal.beside(value, real) for value, real in zip(values, reals, strict=True)]
-        reals = [None]
+        reals = []
     mean = float(np.mean(values))
     error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    real = None if None in reals else float(np.mean(reals))
-    return Reached(mean, error, real, goal.holds(mean, goal.bound))
+    taken = [each for each in reals if each is not None]
+    real = float(np.mean(taken)) if taken else None
+    return Reached(mean, error, real, goal.holds(mean, goal.bound), len(values))
 
 
 def number(goal: Goal, value: float) -> str:
@@ -57,7 +59,8 @@ def line(name: str, goal: Goal, stored: Stored) -> list[str]:
         return [name, goal.name or goal.measure, "not measured", bound, "", goal.published]
     error = "" if got.error is None else f" ± {number(goal, got.error).removesuffix(' %')}"
     mean = number(goal, got.mean)
-    shown = f"{mean.removesuffix(' %')}{error}{' %' if goal.percent else ''}"
+    of = "" if got.seeds == len(stored.rows) else f" of {got.seeds} seeds"
+    shown = f"{mean.removesuffix(' %')}{error}{' %' if goal.percent else ''}{of}"
     real = "" if got.real is None else number(goal, got.real)
     return [
         name,

@@ -38,6 +38,7 @@ __all__ = [
     "evaluate_tokens",
     "evaluate_two_sample",
     "format_report",
+    "learnt_from",
     "left_out",
 ]
 
@@ -53,16 +54,17 @@ def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, see
     sample : called as ``sample(count, labels, seed)``; returns (count, width) in data units. Labels are
         (count,) int64, or None for data without classes
     dataset : the training rows, with what is known of their true distribution
-    test : real rows not trained on; without it some of the dataset's are held out where measures need them
+    test : real rows not trained on; without it, and where the true distribution is not known, some of the dataset's
+        stand in for them, which a generator that repeats what it has learnt comes as near to as they do themselves
     seed : of every random choice here
 
     Returns
     -------
     Result
         measure -> {"generated": value, "real": its ceiling, ...}. The ceiling is that of fresh rows where the
-        true distribution is known, else of held-out ones. Measures of neighbours, of distances and of columns are
-        there for any data; others depend on its kind: modes of points with known centres, likelihood and n-grams of
-        tokens, tests of randomness of sequences, classifiers where there are classes.
+        true distribution is known, else of `test` or what stands in for it. Measures of neighbours, of
+        distances and of columns are there for any data; others depend on its kind: modes of points with known centres,
+        likelihood and n-grams of tokens, tests of randomness of sequences, classifiers where there are classes.
 
     Raises
     ------
@@ -94,6 +96,15 @@ def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, see
         result |= evaluate_apart(fakes, known, unseen, seed)
     ordered, moments = spec.kind != "tokens", spec.kind not in ("tokens", "image")
     return result | evaluate_marginals(fakes, known, unseen, spec.columns, ordered=ordered, moments=moments)
+
+
+def learnt_from(dataset: Dataset, test: Dataset | None) -> str:
+    """Say that the real rows of `evaluate` were learnt from, where there are no others; else empty."""
+    if test is not None or dataset.truth:
+        return ""
+    return (
+        "note: real rows are some that were learnt from, for there are no others; copies of them come as near"
+    )
 
 
 def left_out() -> str:

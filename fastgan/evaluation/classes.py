@@ -63,6 +63,5 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     # A B has the eigenvalues of A^(1/2) B A^(1/2), which is symmetric.
     shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
-    return float(
-        ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * shared
-    )
+    apart = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    return max(0.0, float(apart + np.trace(first) + np.trace(second) - 2 * shared))

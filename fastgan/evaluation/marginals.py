@@ -7,7 +7,7 @@ import numpy as np
 from fastgan.evaluation.measures import Measures, Result, side_by_side
 
 MOST_COLUMNS_SHOWN = 16
-BINS = 64
+BINS, LEAST_IN_BIN = 64, 5
 
 
 def evaluate_marginals(
@@ -23,15 +23,15 @@ def evaluate_marginals(
 
     The total variation of each column and, where values are `ordered`, which tokens are not, its Kolmogorov-Smirnov
     distance; with `moments` the error of its mean and of its standard deviation, in units of the reference's
-    standard deviation, and the difference of the correlation matrices off the diagonal. Of each the mean and the
-    worst, and of up to 16 ordered columns the distances by name.
+    standard deviation, and the difference of the correlation matrices off the diagonal, of columns that vary in the
+    reference. Of each the mean and the worst, and of up to 16 ordered columns the distances by name.
     """
     reference = reference.astype(np.float64)
     width = reference.shape[1]
     names = names or tuple(f"column {i}" for i in range(width))
-    std = reference.std(axis=0)
-    std = np.where(std > 0, std, 1.0)
-    pairs = np.triu_indices(width, 1)
+    varies = varying(reference)
+    std = np.where(varies, reference.std(axis=0), 1.0)
+    pairs = np.triu(np.outer(varies, varies), 1)
     reference_correlations = correlations(reference) if moments else np.empty(0)
 
     def measure(rows: np.ndarray) -> Measures:
@@ -67,26 +67,42 @@ def ks_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def total_variations(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Total variation (width,), half the summed differences of shares, of each column of rows (n, width).
 
-    A column of `reference` (m, width) with up to 64 different values has a share for each and one for all others;
-    a column with more has 64 bins with as many of the reference's values in each.
+    A column of `reference` (m, width) with few different values, up to 64 and half the rows, has a share for each and
+    one for all others. A column with more has 64 bins, or one for five rows where these are few, with as many of the
+    reference's values in each; a value that fills a bin alone, such as zero in a column of mostly zeros, has its own.
     """
     return np.array([_total_variation(x, y) for x, y in zip(values.T, reference.T, strict=True)])
 
 
 def _total_variation(values: np.ndarray, reference: np.ndarray) -> float:
     known = np.unique(reference)
-    if len(known) > BINS:
-        edges = np.quantile(reference, np.arange(1, BINS) / BINS)
-        places = [np.searchsorted(edges, each) for each in (values, reference)]
+    bins = BINS
+    if len(known) > min(BINS, len(reference) / 2):
+        bins = min(BINS, max(2, len(reference) // LEAST_IN_BIN))
+        edges = np.quantile(reference, np.arange(1, bins) / bins)
+        places = [_in_bins(each, edges) for each in (values, reference)]
     else:
         places = [
-            np.where(np.isin(each, known), np.searchsorted(known, each), BINS) for each in (values, reference)
+            np.where(np.isin(each, known), np.searchsorted(known, each), bins) for each in (values, reference)
         ]
-    shares = [np.bincount(each, minlength=BINS + 1) / len(each) for each in places]
+    shares = [np.bincount(each, minlength=2 * bins) / len(each) for each in places]
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _in_bins(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Number of each value's bin; a value that is several edges has the bin after all those between edges."""
+    first, after = (np.searchsorted(edges, values, side) for side in ("left", "right"))
+    return first + np.where(after - first > 1, len(edges) + 1, 0)
 
 
 def correlations(rows: np.ndarray) -> np.ndarray:
     """Correlation matrix (width, width) of rows (n, width); a constant column correlates with nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(np.atleast_2d(np.corrcoef(rows, rowvar=False)))
+        found = np.nan_to_num(np.atleast_2d(np.corrcoef(rows, rowvar=False)))
+    varies = varying(rows)
+    return np.where(np.outer(varies, varies), found, 0.0)
+
+
+def varying(rows: np.ndarray) -> np.ndarray:
+    """Which columns (width,) have two different values; a deviation above zero may be one of rounding."""
+    return rows.max(axis=0) > rows.min(axis=0)

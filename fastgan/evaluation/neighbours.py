@@ -12,6 +12,9 @@ NEIGHBOURS = 5
 BLOCK = 1000
 """Rows whose distances to all others are in memory at one time."""
 
+ROUNDING = 1e-12
+"""Of the squares that a squared distance is made of: what is no farther off than this is at the same distance."""
+
 
 def evaluate_neighbours(
     generated: np.ndarray, reference: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS
@@ -34,17 +37,17 @@ def precision_recall(samples: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS)
     The ball of a row reaches to its k-th nearest neighbour among its own kind. Precision: share of samples in
     some real ball; recall: share of real rows in some sample's ball; density: real balls a sample is in, over
     k; coverage: share of real balls with a sample inside. Precision and density ask for quality, the others
-    for variety.
+    for variety. What lies on a ball's edge, as many of tokens' and flags' rows do, is in the ball.
     """
     samples, real = _centred(samples, real)
     k = min(k, len(samples) - 1, len(real) - 1)
-    sample_radius = _radii(samples, k)
+    sample_reach = reach(samples, k)
     balls = np.zeros(len(samples), np.int64)
     recalled = covered = 0
-    for part, radius in zip(_blocks(real), _blocks(_radii(real, k)), strict=True):
+    for part, radius in zip(_blocks(real), _blocks(reach(real, k)), strict=True):
         distances = squared_distances(part, samples)
         balls += (distances <= radius[:, None]).sum(axis=0)
-        recalled += (distances <= sample_radius).any(axis=1).sum()
+        recalled += (distances <= sample_reach).any(axis=1).sum()
         covered += (distances.min(axis=1) <= radius).sum()
     return {
         "precision": float((balls > 0).mean()),
@@ -82,11 +85,15 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(squares, 0, out=squares)
 
 
-def _radii(rows: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance (n,) of each row to its k-th nearest neighbour."""
+def reach(rows: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance (n,) of each row (n, width) float64 to its k-th nearest neighbour, and rounding's worth more.
+
+    So a row at just that distance is within reach, however either was rounded.
+    """
     # The nearest of its own kind is the row itself, at distance zero, so the k-th neighbour has index k.
     parts = (np.partition(squared_distances(part, rows), k, axis=1)[:, k] for part in _blocks(rows))
-    return np.concatenate(list(parts))
+    squares = np.concatenate(list(parts))
+    return squares + ROUNDING * (squares + (rows * rows).sum(axis=1))
 
 
 def _centred(samples: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ class Compared(NamedTuple):
     ----------
     generated, labels : (count, width), and the classes asked for, (count,) int64 as frequent as in the data, or (0,)
     reference, real : (n, width) each, n at most `count`: of the data, and as new to the measures as the generated
-        are: fresh ones where the truth is known, else of the test set, else others of the data
+        are: fresh ones where the truth is known, else of the test set, else others of the data, learnt from as well
     """
 
     generated: np.ndarray

@@ -23,6 +23,8 @@ def test_frechet_distance_of_a_shift_and_of_a_scale_by_hand():
         (4 * std**2).sum()
     )
     assert frechet_distance(rows, rows[::-1]) == pytest.approx(0, abs=1e-9)
+    wide = np.random.default_rng(0).standard_normal((30, 256))
+    assert 0 <= frechet_distance(wide, wide) < 1e-3
 
 
 def test_frechet_distance_is_its_formula_with_scipys_root():

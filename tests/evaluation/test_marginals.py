@@ -75,3 +75,31 @@ def test_many_columns_are_not_listed_and_values_without_order_have_no_ks_distanc
         "total variation, mean",
         "total variation, worst",
     }
+
+
+def test_few_different_values_of_few_rows_are_compared_in_bins():
+    """With a share for each of 60 values that all differ, no two columns would have anything in common."""
+    real, generated = np.random.default_rng(0).standard_normal((2, 60, 1))
+    assert total_variations(generated, real) < 0.35
+    assert total_variations(generated + 3, real) > 0.8
+
+
+@pytest.mark.parametrize("off", [-1e-9, 1e-9])
+def test_a_value_that_comes_often_has_a_bin_of_its_own(off):
+    rng = np.random.default_rng(0)
+    atoms = np.where(rng.random(5000) < 0.5, 0, rng.standard_normal(5000))[:, None]
+    share = (atoms == 0).mean()
+    assert total_variations(atoms, atoms[::-1]) == 0
+    assert total_variations(np.where(atoms == 0, off, atoms), atoms) == pytest.approx([share], abs=0.01)
+
+
+def test_a_constant_column_has_no_deviation_and_no_correlation_of_rounding():
+    rng = np.random.default_rng(0)
+    real = np.column_stack([rng.standard_normal((999, 2)), np.full(999, 0.1), np.full(999, 0.7)])
+    assert real.std(axis=0)[2] > 0
+    scores = evaluate_marginals(real + np.array([0, 0, 1e-6, 0]), real, real[::-1])
+    assert scores["mean error / std, worst"]["generated"] < 1e-5
+    assert scores["correlation error, worst"]["generated"] < 1e-12
+    nearly = real + 1e-6 * real[:, :1] * np.array([0, 0, 1, 0])
+    assert evaluate_marginals(nearly, real, real)["correlation error, worst"]["generated"] < 1e-12
+    assert "correlation error, worst" not in evaluate_marginals(nearly[:, 1:], real[:, 1:], real[:, 1:])

@@ -4,6 +4,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from fastgan.evaluation import evaluate_neighbours, neighbours
 from fastgan.evaluation.neighbours import nearest_rows, precision_recall
+from fastgan.quality import nearness
 
 
 def by_definition(samples, real, k):
@@ -77,3 +78,36 @@ def test_the_nearest_row_is_scikit_learns(monkeypatch, block):
 def test_two_rows_are_enough():
     expected = {"precision": 1, "recall": 1, "density": 2, "coverage": 1}
     assert precision_recall(np.eye(2), np.eye(2)) == expected
+
+
+@pytest.mark.parametrize("width", [3, 100])
+def test_whole_numbers_at_equal_distances_are_told_as_such(width):
+    """Rows about a mean that is no whole number have distances that rounding makes unequal."""
+    rng = np.random.default_rng(0)
+    samples, real = (rng.random((2, 200, width)) < 0.1).astype(np.float32)
+    expected = by_definition_exactly(samples, real, 5)
+    assert precision_recall(samples, real) == expected
+    precision, coverage = nearness(real, 5)(samples)
+    assert {"precision": precision, "coverage": coverage} == {
+        name: expected[name] for name in ("precision", "coverage")
+    }
+
+
+def by_definition_exactly(samples, real, k):
+    """The same measures of rows of whole numbers, whose squared distances are whole numbers too."""
+    samples, real = samples.astype(int), real.astype(int)
+
+    def distances(a, b):
+        return ((a[:, None] - b[None]) ** 2).sum(axis=2)
+
+    def radius(rows):
+        return np.sort(distances(rows, rows), axis=1)[:, k]
+
+    in_real = distances(real, samples) <= radius(real)[:, None]
+    in_sample = distances(real, samples) <= radius(samples)
+    return {
+        "precision": in_real.any(axis=0).mean(),
+        "recall": in_sample.any(axis=1).mean(),
+        "density": pytest.approx(in_real.sum() / (k * len(samples))),
+        "coverage": in_real.any(axis=1).mean(),
+    }
