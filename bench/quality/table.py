@@ -40,8 +40,8 @@ def reached(goal: Goal, stored: Stored) -> Reached | None:
         reals = []
     mean = float(np.mean(values))
     error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    taken = [each for each in reals if each is not None]
-    real = float(np.mean(taken)) if taken else None
+    reals = [each for each in reals if each is not None]
+    real = float(np.mean(reals)) if reals else None
     return Reached(mean, error, real, goal.holds(mean, goal.bound), len(values))
 
 

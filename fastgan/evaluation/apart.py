@@ -31,7 +31,8 @@ def evaluate_apart(generated: np.ndarray, reference: np.ndarray, real: np.ndarra
 def told_apart(samples: np.ndarray, real: np.ndarray, seed: int = 0) -> float:
     """Area under the ROC curve of boosted trees that learn to tell rows (n, width) from real rows (m, width).
 
-    They learn from half of the rows and are asked about the other half: 0.5 is guessing, 1 is knowing. A
+    They learn from half of the rows and are asked about the other half: 0.5 is guessing, 1 is knowing, and clearly less
+    is what copies of real rows get, whose twin was learnt as real. Few rows stray: 20 that are alike by +- 0.12. A
     classifier as a two-sample test is that of Lopez-Paz and Oquab 2017.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier

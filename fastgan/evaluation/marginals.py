@@ -23,8 +23,9 @@ def evaluate_marginals(
 
     The total variation of each column and, where values are `ordered`, which tokens are not, its Kolmogorov-Smirnov
     distance; with `moments` the error of its mean and of its standard deviation, in units of the reference's
-    standard deviation, and the difference of the correlation matrices off the diagonal, of columns that vary in the
-    reference. Of each the mean and the worst, and of up to 16 ordered columns the distances by name.
+    standard deviation (of a constant column: its own units), and the difference of the correlation matrices off the
+    diagonal, of columns that vary in the reference. Of each the mean and the worst, and of up to 16
+    ordered columns the distances by name.
     """
     reference = reference.astype(np.float64)
     width = reference.shape[1]
