@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgan.errors import UserError
-from fastgan.json_rows import Row, figure
+from fastgan.errors import Damaged, UserError
+from fastgan.json_rows import Row, figure, write_rows
 from fastgan.looks import EVERY, Looks, affordable
 from fastgan.quality import check_metric
 from fastgan.settings import is_integer
@@ -83,6 +83,14 @@ class Best(Looks):
 
         return load(self.file)
 
+    def start(self, trainer: Trainer, last: int) -> None:
+        super().start(trainer, last)
+        if self.best is None and self.next_step(trainer.step) > last:
+            self.say(
+                f"no best generator will be kept, for the first look is at step {self.next_step(trainer.step):,} and "
+                f"the training ends at {last:,}; look more often, or train longer"
+            )
+
     def prepare(self, trainer: Trainer) -> None:
         from fastgan.evaluation.rows import draw_labels
 
@@ -94,8 +102,22 @@ class Best(Looks):
             self._trainer, self._best = trainer, None
             for row in self.rows:
                 self._note(row)
+            if self.best is not None and self.file is not None:
+                self._check_kept(self.file)
         # Who trains on after a stop for want of patience has some again.
         self._anew = len(self.rows) if self.patience and self._waited() >= self.patience else 0
+
+    def _check_kept(self, file: Path) -> None:
+        """Forget the looks so far where their best generator is lost: a better one than it was may never come."""
+        from fastgan.gan import load
+
+        try:
+            load(file)
+        except UserError as error:
+            wrong = error.what if isinstance(error, Damaged) else f"{file} is missing"
+            self.say(f"{wrong}; the best generator is looked for anew")
+            self.rows, self._best = [], None
+            write_rows(file.with_suffix(".jsonl"), self.rows)
 
     def look(self, trainer: Trainer) -> Row:
         classes = self._classes if len(self._classes) else None
@@ -118,9 +140,8 @@ class Best(Looks):
         if self.patience and self._waited() >= self.patience:
             said += f"stopped early, for {self.metric} did not improve in {self.patience} looks; "
         if best is None:
-            said += (
-                f"no best generator was kept, for the next look is at step {self.next_step(trainer.step):,}"
-            )
+            first = f"the first look is at step {self.next_step(trainer.step):,}"
+            said += f"no best generator was kept, for {'none had a finite ' + self.metric if self.rows else first}"
         else:
             said += f"best {self.metric} {best[self.metric]:.4g} at step {best['step']:,}"
             said += f", kept in {self.file}" if self.file else ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgan.atomic import write_atomically
-from fastgan.data.dataset import DataSpec
+from fastgan.data.dataset import Dataset, DataSpec
 from fastgan.errors import Damaged, UserError, shown
 from fastgan.forms import running_moments
 from fastgan.json_rows import LARGEST
@@ -68,10 +68,9 @@ def restore(trainer: Trainer, stored: Stored) -> None:
             f"{stored.path} was trained with {stored.n_classes} classes but these data have {trainer.n_classes}; "
             "resume with the same data and labels"
         )
-    if stored.digest != trainer.dataset.digest():
-        then, now = stored.data_shape, trainer.dataset.shape_in_words()
-        how = f"{now}, of other values" if now == then else f"{then} -> {now}"
-        raise UserError(f"{stored.path} was trained on other data ({how}); resume with the same data")
+    changed = stored.change_of(trainer.dataset)
+    if changed:
+        raise UserError(f"{stored.path} was trained on other data ({changed}); resume with the same data")
     buffers = lasting(trainer.gan)
     for name, buffer in buffers.items():
         tensor = stored.tensors.get(name)
@@ -147,6 +146,13 @@ class Stored:
         if "clock" not in self.tensors:
             raise UserError(f"{self.path} holds a generator alone; give a checkpoint")
         return int(self.tensors["clock"].reshape(-1)[0])
+
+    def change_of(self, dataset: Dataset) -> str:
+        """How `dataset` differs from what a checkpoint was trained on; empty where it does not."""
+        if self.digest == dataset.digest():
+            return ""
+        then, now = self.data_shape, dataset.shape_in_words()
+        return f"{now}, of other values" if now == then else f"{then} -> {now}"
 
     def check_settings(self, settings: Settings) -> None:
         """Raise `UserError` naming the settings that differ from those stored and would change the training."""
@@ -237,7 +243,7 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (SafetensorError, TypeError, ValueError) as error:
-        raise Damaged(f"{path} is no safetensors file, or is cut short ({error}); train again") from None
+        raise Damaged(f"{path} is no safetensors file, or is cut short ({error})") from None
     if metadata.get("format") != "fastgan":
         raise UserError(f"{path} is a safetensors file of another program; give one that fastgan wrote")
     version = metadata.get("format_version", "")
@@ -247,5 +253,5 @@ def _read(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
             "upgrade fastgan"
         )
     if metadata.get("checksum") != checksum(tensors, metadata):
-        raise Damaged(f"{path} was changed after it was written (its checksum differs); train again")
+        raise Damaged(f"{path} was changed after it was written (its checksum differs)")
     return tensors, metadata

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastgan.backends import blas_threads
 from fastgan.compiled import compiled
 from fastgan.data.dataset import DataSpec
 from fastgan.networks import (
@@ -56,6 +57,7 @@ class Classifier(NamedTuple):
         size = self.net.max_rows
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
+    @blas_threads(1)  # products of other numbers of threads differ in their last digit
     def _logits(self, rows: np.ndarray) -> np.ndarray:
         return forward(self.net, self.spec.to_network_units(rows), NO_LABELS)
 

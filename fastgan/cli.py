@@ -85,7 +85,7 @@ def train(
     """Train a recipe, by default an AC-GAN on handwritten digits."""
     from fastgan.folder import default_folder
     from fastgan.progress import make_progress
-    from fastgan.recipe import load
+    from fastgan.recipe import DataSettings, load
     from fastgan.run import load_run, train_run
 
     progress = make_progress(log)
@@ -110,8 +110,9 @@ def train(
     if steps is not None and not wanted.run.steps:
         raise UserError("steps is 0; it must be at least 1")
     if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
-        wanted.data.source = "file"
-        wanted.data.rows = 0  # the recipe's number is how many its own source makes
+        # How many rows the recipe's own source makes, and what of, says nothing of others.
+        wanted.data = DataSettings("file", wanted.data.path, labels=wanted.data.labels)
+        wanted.description = f"recipe {wanted.name} on other data"
     wanted = _changed(wanted, change or [])
 
     folder = resume or out or default_folder(wanted)
@@ -185,7 +186,7 @@ def evaluate(
     from fastgan.data.dataset import check_like
     from fastgan.evaluation import draw_evaluation, evaluate, format_report, learnt_from, left_out
     from fastgan.folder import EVALUATION, unharmed
-    from fastgan.run import load_data, load_run
+    from fastgan.run import changed_data, load_data, load_run
 
     recipe = load_run(run)
     generator = _load_generator(run, best)
@@ -198,10 +199,13 @@ def evaluate(
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(format_report(result))
+        drawn = False
         with unharmed(run / EVALUATION):
             draw_evaluation(generator.sample_classes, dataset, run / EVALUATION, test)
+            drawn = True
+        if drawn:
             typer.echo(f"\npicture: {run / EVALUATION}")
-    for line in filter(None, (learnt_from(dataset, test), left_out())):
+    for line in filter(None, (changed_data(run, dataset) or learnt_from(dataset, test), left_out())):
         typer.echo(line, err=True)
 
 
@@ -292,12 +296,19 @@ def _number(option: str, text: str) -> float:
 def _load_generator(run: Path, best: bool = False) -> Generator:
     from fastgan.folder import BEST, GENERATOR
     from fastgan.gan import load
+    from fastgan.run import load_run
 
     if not run.is_dir():
         if best:
             raise UserError(f"--best was given with {run}; give a run's folder, or leave --best out")
         return load(run)
-    name, when = (BEST, "trained with --best-metric") if best else (GENERATOR, "after its first checkpoint")
-    if not (run / name).exists():
-        raise UserError(f"{run} holds no {name}; give a run's folder {when}")
-    return load(run / name)
+    if best and not (run / BEST).exists():
+        settings = load_run(run).run
+        raise UserError(
+            f"{run} holds no {BEST} yet; it comes with a look, at every {settings.monitor_every:,} steps"
+            if settings.metric
+            else f"{run} holds no {BEST}; give a run's folder trained with --best-metric"
+        )
+    if not best and not (run / GENERATOR).exists():
+        raise UserError(f"{run} holds no {GENERATOR}; give a run's folder after its first checkpoint")
+    return load(run / (BEST if best else GENERATOR))

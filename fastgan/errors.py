@@ -21,7 +21,20 @@ class UserError(ValueError):
 
 
 class Damaged(UserError):  # noqa: N818
-    """A file that fastgan wrote is not as it was written: cut short, or changed since."""
+    """A file that fastgan wrote is not as it was written: cut short, or changed since.
+
+    Attributes
+    ----------
+    what : which file, and what is wrong with it
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        super().__init__(f"{what}; train again")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """It comes back whole from another process."""
+        return type(self), (self.what,)
 
 
 class Diverged(UserError):  # noqa: N818

@@ -103,14 +103,20 @@ def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Stored:
     from fastgan.checkpoint import Stored
 
     newest, before = folder / CHECKPOINT, folder / BEFORE
+    wrong = f"{newest} is missing"
     try:
-        return Stored(newest)
-    except UserError as error:
-        if not before.exists() or (newest.exists() and not isinstance(error, Damaged)):
+        if newest.exists() or not before.exists():
+            return Stored(newest)
+    except Damaged as error:
+        if not before.exists():
             raise
+        wrong = error.what
+    try:
         stored = Stored(before)
-        say(f"{error}; going on from the checkpoint before, of step {stored.step:,}")
-        return stored
+    except Damaged as error:
+        raise Damaged(f"{wrong}, and {error.what}") from None
+    say(f"{wrong}; going on from the checkpoint before, of step {stored.step:,}")
+    return stored
 
 
 class Writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tomllib
@@ -16,7 +17,7 @@ from fastgan.errors import UserError, nearest, shown
 from fastgan.looks import EVERY
 from fastgan.outside import check_regular
 from fastgan.quality import METRICS
-from fastgan.settings import UNREAD, Settings, check_fields, checked, knob
+from fastgan.settings import READERS, Settings, check_fields, checked, default, knob
 
 LONGEST = 1 << 15
 """Bytes of a recipe. What takes TOML's reader longest takes it some seconds then."""
@@ -195,9 +196,9 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
     value = checked(key, _value(text, found.hint), found.hint, found.field)
     changed = deepcopy(recipe)
     setattr(getattr(changed, found.part), key, value)
-    for name, usual, other, values in UNREAD:
-        if other == key and value in values:
-            setattr(changed.gan, name, usual)
+    for name, reader in READERS.items():
+        if key in reader.others and changed.gan.is_unread(name):
+            setattr(changed.gan, name, default(name))
     return changed
 
 
@@ -279,10 +280,15 @@ def _find(section: str, key: str) -> Knob:
 
 
 def _value(text: str, hint: Any) -> Any:
-    """Read `text` as one TOML value; what is not one, or is none although the knob takes text, is text."""
+    """Read `text` as one TOML value; what is not one, or is none although the knob takes text, is text.
+
+    A number may also be written as Python has it, such as ``.9``.
+    """
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
+        with contextlib.suppress(ValueError):
+            return float(text) if hint is float else text
         return text
     is_text_knob = hint is str and not isinstance(parsed["value"], str)
     return text if len(parsed) > 1 or is_text_knob else parsed["value"]

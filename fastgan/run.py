@@ -76,6 +76,8 @@ def load_data(recipe: Recipe) -> Dataset:
         raise UserError(
             f"vocabulary is {gan.vocabulary} but data source {data.source!r} has no tokens; leave it out"
         )
+    if data.std and data.source not in ("ring", "grid"):
+        raise UserError(f"std is {data.std:g} but data source {data.source!r} has no clusters; leave it out")
     options = {name: value for name, value in (("vocabulary", gan.vocabulary), ("std", data.std)) if value}
     return load_dataset(
         data.source,
@@ -95,6 +97,15 @@ def load_run(folder: Path) -> Recipe:
     if not path.is_file():
         raise UserError(f"{folder} holds no run (there is no {RECIPE}); give the folder of a run")
     return recipes.load(path)
+
+
+def changed_data(folder: Path, dataset: Dataset) -> str:
+    """Say how `dataset` differs from what the run in `folder` learnt; empty where it does not, or nothing tells."""
+    with contextlib.suppress(UserError):
+        change = newest_checkpoint(folder, lambda text: None).change_of(dataset)
+        if change:
+            return f"note: {dataset.name} was changed since the training ({change}); real rows are of what it is now"
+    return ""
 
 
 def train_run(

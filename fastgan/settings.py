@@ -7,7 +7,7 @@ import numbers
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastgan.errors import UserError, nearest, shown
 from fastgan.outside import is_unicode
@@ -50,16 +50,38 @@ def knob(
     return field(default=default, metadata=metadata)
 
 
-UNREAD: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
-    ("instance_noise_epochs", 0.0, "instance_noise", (0.0,)),
-    ("token_noise_epochs", 0.0, "token_noise", (0.0,)),
-    ("penalty_every", 1, "gradient_penalty", ("none",)),
-    ("penalty_weight", 10.0, "gradient_penalty", ("none",)),
-    ("penalty_one_sided", False, "gradient_penalty", ("none", "r1", "r2", "r1+r2")),
-    ("decay_start", 0.0, "decay_epochs", (0.0,)),
-    ("decay", "linear", "decay_epochs", (0.0,)),
-)
-"""Knobs without effect where another has some values, and which must be as usual there: name, usual, other, values."""
+class Reader(NamedTuple):
+    """Of a knob: which others must have some value for it to have an effect.
+
+    Parameters
+    ----------
+    others : names, one of which is enough
+    idle : their values with which it has none
+    """
+
+    others: tuple[str, ...]
+    idle: tuple[Any, ...]
+
+
+_ACTIVATIONS_OF = ("generator_activation", "discriminator_activation")
+READERS = {
+    "instance_noise_epochs": Reader(("instance_noise",), (0.0,)),
+    "token_noise_epochs": Reader(("token_noise",), (0.0,)),
+    "penalty_every": Reader(("gradient_penalty",), ("none",)),
+    "penalty_weight": Reader(("gradient_penalty",), ("none",)),
+    "penalty_one_sided": Reader(("gradient_penalty",), ("none", "r1", "r2", "r1+r2")),
+    "decay_start": Reader(("decay_epochs",), (0.0,)),
+    "decay": Reader(("decay_epochs",), (0.0,)),
+    "beta1": Reader(("optimiser",), ("sgd", "rmsprop")),
+    "beta2": Reader(("optimiser",), ("sgd", "rmsprop")),
+    "momentum": Reader(("optimiser",), ("adam", "rmsprop")),
+    "rho": Reader(("optimiser",), ("adam", "sgd")),
+    "epsilon": Reader(("optimiser",), ("sgd",)),
+    "init_std": Reader(("init",), ("he", "glorot")),
+    "maxout_pieces": Reader(_ACTIVATIONS_OF, ACTIVATIONS),
+    "leaky_slope": Reader(_ACTIVATIONS_OF, tuple(set(HIDDEN_ACTIVATIONS) - {"leaky_relu"})),
+}
+"""Knobs that some values of others leave without effect; they must have their default then."""
 
 
 @dataclass
@@ -271,15 +293,22 @@ class Settings:
             )
         self._check_unread()
 
+    def is_unread(self, name: str) -> bool:
+        """Whether the knob of that name has no effect, since none of its readers has a value with which it has."""
+        reader = READERS.get(name)
+        return reader is not None and all(getattr(self, other) in reader.idle for other in reader.others)
+
     def _check_unread(self) -> None:
         """Raise `UserError` for a knob that has no effect because another is not set."""
-        for name, usual, other, values in UNREAD:
-            given, found = getattr(self, name), getattr(self, other)
-            if given != usual and found in values:
+        for name, reader in READERS.items():
+            given, usual = getattr(self, name), default(name)
+            if given != usual and self.is_unread(name):
+                other = reader.others[-1]
                 choices = self.__dataclass_fields__[other].metadata["choices"] or ()
-                needed = " or ".join(choice for choice in choices if choice not in values)
+                needed = " or ".join(choice for choice in choices if choice not in reader.idle)
+                found = " and ".join(f"{each} is {getattr(self, each)!r}" for each in reader.others)
                 raise UserError(
-                    f"{name} is {given!r} but {other} is {found!r}, so that it has no effect; "
+                    f"{name} is {given!r} but {found}, so that it has no effect; "
                     f"set {other}{needed and ' to '}{needed}, or set {name} to {usual!r}"
                 )
         rate = max(self.generator_lr, self.discriminator_lr)
@@ -303,6 +332,11 @@ class Settings:
                 f"{player}_norm is {norm!r} but {player}_activation is 'maxout', whose sums are not normalised; "
                 "set one of them back"
             )
+
+
+def default(name: str) -> Any:
+    """The value of a knob that nothing says otherwise of."""
+    return Settings.__dataclass_fields__[name].default
 
 
 def check_fields(values: Any) -> None:

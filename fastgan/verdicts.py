@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
+from typing import Any
 
+from fastgan.errors import UserError
 from fastgan.json_rows import Row
 from fastgan.settings import Settings
 
@@ -61,6 +64,9 @@ PROBABILITIES = ("bce", "minimax")
 
 BALANCED = "balanced"
 
+Advice = str | dict[str, Any]
+"""Settings to change together, by name; or what is no setting, in words."""
+
 
 def boundary(settings: Settings) -> float | None:
     """Output of a D that takes a row for as likely real as fake; None where the loss has none.
@@ -112,7 +118,8 @@ def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
     what = _description(state, row, settings)
     if state == BALANCED:
         return state, what
-    return state, f"{what}, for {lasted:,} steps; try {_any_of(_advice(state, row, settings))}"
+    advice = [text for each in _advice(state, row, settings) if (text := _in_words(each, settings))]
+    return state, f"{what}, for {lasted:,} steps; in a new training try {_any_of(advice)}"
 
 
 def _leaves_out(row: Row, past: Sequence[Row]) -> bool:
@@ -157,20 +164,34 @@ def _description(state: str, row: Row, settings: Settings) -> str:
     return f"balanced: D judges {rights} rightly; {covered}"
 
 
-def _advice(state: str, row: Row, settings: Settings) -> list[str]:
-    """Settings to change, with values that can be copied, the most likely first."""
-    slower_d = f"discriminator_lr = {settings.discriminator_lr / 2:g}"
-    slower_g = f"generator_lr = {settings.generator_lr / 2:g}"
-    more_d = f"n_critic = {settings.n_critic + 1}"
-    less_d = f"n_critic = {settings.n_critic - 1}"
-    other_loss = f"loss = {'bce' if settings.loss != 'bce' else 'hinge'}"
+def _in_words(advice: Advice, settings: Settings) -> str:
+    """Advice as the command line's `--set` takes it; empty where settings refuse it beside others."""
+    if isinstance(advice, str):
+        return advice
+    try:
+        replace(settings, **advice).check()
+    except UserError:
+        return ""
+    known = Settings.__dataclass_fields__
+    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in advice.items()}
+    return " with ".join(f"{known[name].metadata['section']}.{name}={value}" for name, value in shown.items())
+
+
+def _advice(state: str, row: Row, settings: Settings) -> list[Advice]:
+    """Settings to change, the most likely first; some may not go together with others that are set."""
+    slower_d: Advice = {"discriminator_lr": settings.discriminator_lr / 2}
+    slower_g: Advice = {"generator_lr": settings.generator_lr / 2}
+    more_d: Advice = {"n_critic": settings.n_critic + 1}
+    less_d: Advice = {"n_critic": settings.n_critic - 1}
+    hinge: Advice = {"loss": "hinge"} | ({"label_smoothing": 0.0} if settings.label_smoothing else {})
+    other_loss: Advice = {"loss": "bce"} if settings.loss != "bce" else hinge
     if state == "collapsed":
         # Where D sees through all that G makes, more of D would not help.
         beaten = min(row["d_right_real"], row["d_right_fake"]) >= WON
         return [
             slower_g,
             *([] if beaten else [more_d]),
-            f"batch_size = {2 * settings.batch_size}",
+            {"batch_size": 2 * settings.batch_size},
             other_loss,
         ]
     if state == "exploded":
@@ -179,24 +200,24 @@ def _advice(state: str, row: Row, settings: Settings) -> list[str]:
         # Of a ring with minimax, R1 brought back all eight modes, bce four to eight, more of D or a larger batch none.
         penalised = settings.gradient_penalty != "none" or settings.discriminator_norm != "none"
         return [
-            *(["loss = bce"] if settings.loss == "minimax" else []),
-            more_d if penalised else "gradient_penalty = r1 with penalty_weight = 0.1",
+            *([other_loss] if settings.loss == "minimax" else []),
+            more_d if penalised else {"gradient_penalty": "r1", "penalty_weight": 0.1},
             "a wider generator",
-            *(["packing = 2"] if settings.packing == 1 and not settings.n_classes else []),
+            *([{"packing": 2}] if settings.packing == 1 else []),
             slower_g,
         ]
-    bound = [] if settings.gradient_penalty != "none" else ["gradient_penalty = wgan-gp"]
     if state == "ran away":
-        return [*bound, slower_d, "loss = hinge"]
+        bound: list[Advice] = [{"gradient_penalty": "wgan-gp"}] if settings.gradient_penalty == "none" else []
+        return [*bound, slower_d, hinge]
     if state == "fooled":
         return [slower_g, more_d, "a wider discriminator"]
     advice = [less_d if settings.n_critic > 1 else slower_d]
     if state == "vanished" and settings.loss == "minimax":
-        return ["loss = bce", *advice]
+        return [other_loss, *advice]
     if settings.loss in ("bce", "mse") and not settings.label_smoothing:
-        advice.append("label_smoothing = 0.1")
+        advice.append({"label_smoothing": 0.1})
     if settings.gradient_penalty == "none":
-        advice.append("gradient_penalty = r1")
+        advice.append({"gradient_penalty": "r1"})
     return [*advice, "a wider generator"]
 
 

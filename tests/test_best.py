@@ -105,7 +105,9 @@ def test_what_is_said_at_the_end(tmp_path):
     path = tmp_path / "b.safetensors"
     small().fit(X, steps=7, callbacks=[Scripted([0.12345], path=path, say=said.append)])
     assert said == [
-        "step 4: no best generator was kept, for the next look is at step 5",
+        "no best generator will be kept, for the first look is at step 5 and the training ends at 4; look more often, "
+        "or train longer",
+        "step 4: no best generator was kept, for the first look is at step 5",
         f"step 7: best mmd 0.1235 at step 5, kept in {path}",
     ]
 
@@ -137,6 +139,35 @@ def test_patience_goes_on_after_a_resume(make_trainer, tmp_path):
     trainer.train(60, [best])
     assert trainer.step == 25 and best.best["step"] == 5
     np.testing.assert_array_equal(best.generator.net.params, fastgan.load(path).net.params)
+
+
+@pytest.mark.parametrize("harm", ["deleted", "cut", "emptied"])
+def test_a_best_generator_that_is_lost_is_looked_for_anew(make_trainer, tmp_path, harm):
+    trainer, path, said = make_trainer(), tmp_path / "best.safetensors", []
+    trainer.train(10, [Scripted([1, 2], patience=3, path=path)])
+    content = path.read_bytes()
+    path.unlink()
+    if harm != "deleted":
+        path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"")
+    best = Scripted([5, 4, 4], patience=3, path=path, say=said.append)
+    trainer.train(15, [best])
+    assert said[0].startswith(f"{path} is {'missing' if harm == 'deleted' else 'no safetensors file'}")
+    assert said[0].endswith("; the best generator is looked for anew") and "train again" not in said[0]
+    assert said[1:] == [f"step 25: best mmd 4 at step 20, kept in {path}"]
+    assert best.history["step"].tolist() == [15, 20, 25]
+    np.testing.assert_array_equal(fastgan.load(path).net.params, best.generator.net.params)
+    resumed = Scripted([6], path=path, say=said.append)
+    trainer.train(5, [resumed])
+    assert resumed.best["step"] == 20 and len(resumed.rows) == 4 and len(said) == 3
+
+
+def test_no_look_with_a_figure_keeps_no_generator(make_trainer, tmp_path):
+    trainer, said = make_trainer(), []
+    for _ in range(2):
+        best = Scripted([np.nan], path=tmp_path / "best.safetensors", say=said.append)
+        trainer.train(5, [best])
+    assert said == [f"step {step}: no best generator was kept, for none had a finite mmd" for step in (5, 10)]
+    assert len(best.rows) == 2
 
 
 def test_other_looks_leave_a_better_one_as_it_is(make_trainer, tmp_path):

@@ -22,7 +22,7 @@ from fastgan import recipe as recipes
 from fastgan.__main__ import main
 from fastgan.data.fashion_mnist import system_folder
 
-from .commands import STEPS_PER_EPOCH, TINY, command, environment, process
+from .commands import SMALL_PLAYERS, STEPS_PER_EPOCH, TINY, command, environment, process
 
 COMMANDS = {
     "train": (
@@ -240,6 +240,17 @@ def test_a_file_can_be_learnt_from(
     assert fastgan.load(out / "generator.safetensors").sample(5).shape == (5, 3)
     kept = recipes.load(out / "recipe.toml").data
     assert (kept.source, kept.path) == ("file", str(tmp_path / f"data.{form}"))
+
+
+@pytest.mark.parametrize("name", ["digits", "grid", "least-squares", "ring", "sequences", "vanilla"])
+def test_any_recipe_learns_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of its own source, such as how wide clusters are, goes with that."""
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.random.default_rng(0).normal(size=(600, 3)))
+    assert main(["train", name, "--data", "rows.npy", "--steps", "1", "--out", "run", *SMALL_PLAYERS]) == 0
+    kept = recipes.load(Path("run/recipe.toml"))
+    assert kept.data == recipes.DataSettings("file", str(tmp_path / "rows.npy"))
+    assert kept.description == f"recipe {name} on other data"
 
 
 def test_a_run_without_out_goes_into_runs(

@@ -144,7 +144,7 @@ SETTINGS = [
     (["--set", "data.vocabulary=5"], "vocabulary is 5 but data source 'ring' has no tokens; leave it out"),
     (
         ["--set", "data.source=digits", "--set", "data.std=0.1"],
-        "data source 'digits' has no option 'std' (did you mean 'split'?); it has",
+        "std is 0.1 but data source 'digits' has no clusters; leave it out",
     ),
     (["--set", "data.source=rings"], "no data source 'rings' (did you mean 'ring'?)"),
     (["--set", "data.labels=first"], "labels 'first': data source 'ring' knows only"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import fastgan
 from fastgan.__main__ import main
 
-from .commands import SMALL_PLAYERS, TINY, mistake
+from .commands import SMALL_PLAYERS, TINY, command, environment, mistake
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,21 @@ def test_the_best_generator_is_sampled_and_evaluated(
     assert set(results[0]) == set(results[1])
 
 
+def test_the_best_generator_of_a_training_without_a_look(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    given = ["--out", str(folder), "--best-metric", "mmd", "--steps", "5"]
+    assert main(["train", str(tiny), *given]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "best generator" in line]
+    assert said[0].startswith("no best generator will be kept, for the first look is at step 1,000")
+    assert said[1].startswith("step 5: no best generator was kept")
+    assert main(["sample", str(folder), "--best"]) == 2
+    assert mistake(capsys.readouterr().err) == (
+        f"{folder} holds no best.safetensors yet; it comes with a look, at every 1,000 steps"
+    )
+
+
 def test_ways_and_truncated_samples(
     digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,3 +153,70 @@ def test_evaluate_wants_the_data_that_were_learnt(tmp_path: Path, capsys: pytest
     assert main(["evaluate", folder]) == 2
     message = mistake(capsys.readouterr().err)
     assert message.endswith("width is 2 but the generator learnt 3; give the data it learnt from")
+
+
+FLOWERS = [f"{i % 7}.5,{i % 5},{'rose' if i % 3 else 'lily'}" for i in range(60)]
+
+
+@pytest.fixture
+def flowers_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A run in `run` that learnt from `flowers.csv`, both in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    _write_flowers("a,b,species", FLOWERS)
+    given = ["--data", "flowers.csv", "--set", "data.labels=species", "--steps", "2", "--batch-size", "16"]
+    assert main(["train", "ring", *SMALL_PLAYERS, *given, "--log", "quiet", "--out", "run"]) == 0
+    capsys.readouterr()
+    return Path("run")
+
+
+def _write_flowers(header: str, lines: list[str]) -> None:
+    Path("flowers.csv").write_text("\n".join([header, *lines, ""]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "change"),
+    [
+        ([*FLOWERS, "9.5,1,rose"], "60 rows of 2 float32, 2 classes -> 61 rows of 2 float32, 2 classes"),
+        (FLOWERS[:40], "60 rows of 2 float32, 2 classes -> 40 rows of 2 float32, 2 classes"),
+        (["9" + line for line in FLOWERS], "60 rows of 2 float32, 2 classes, of other values"),
+        ([*FLOWERS[1:], "0.5,0,rose"], "60 rows of 2 float32, 2 classes, of other values"),
+    ],
+    ids=["added", "cut", "values", "labels"],
+)
+def test_evaluate_says_that_the_data_were_changed_since(
+    flowers_run: Path, lines: list[str], change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_flowers("a,b,species", lines)
+    assert main(["evaluate", "run", "--json"]) == 0
+    said = capsys.readouterr().err
+    assert said == (
+        f"note: flowers.csv was changed since the training ({change}); real rows are of what it is now\n"
+    )
+    for name in ("checkpoint", "checkpoint-before"):  # without which nothing tells
+        (flowers_run / f"{name}.safetensors").unlink(missing_ok=True)
+    assert main(["evaluate", "run", "--json"]) == 0
+    assert capsys.readouterr().err.startswith("note: real rows are some that were learnt from")
+
+
+def test_evaluate_wants_the_columns_in_their_order(
+    flowers_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_flowers("b,a,species", FLOWERS)
+    assert main(["evaluate", "run"]) == 2
+    message = mistake(capsys.readouterr().err)
+    assert message.startswith("flowers.csv: columns is ('b', 'a') but the generator learnt ('a', 'b')")
+
+
+def test_a_reader_that_goes_away_is_told_nothing(digits_run: Path) -> None:
+    """As `head -1` does, once it has its line."""
+    picture = digits_run / "evaluation.png"
+    picture.unlink(missing_ok=True)
+    with subprocess.Popen(
+        command("evaluate", digits_run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        said = child.stderr.read()
+    assert picture.exists()
+    assert (said, child.returncode) == (b"", 1)

@@ -274,10 +274,14 @@ def test_the_checkpoint_before_stands_in_for_a_damaged_one(tmp_path: Path) -> No
         Stored(folder / "checkpoint.safetensors")
     train_run(recipes.override(recipe(), "run.steps=70"), folder, Listening(), resume=True)
     assert kept(folder) == expected
-    assert said[0].endswith(
-        "its checksum differs); train again; going on from the checkpoint before, of step 60"
-    )
-    for name in ("checkpoint.safetensors", "checkpoint-before.safetensors"):
-        damage(folder / name)
-    with pytest.raises(UserError, match=r"checkpoint-before\.safetensors was changed after it was written"):
+    newest, before = folder / "checkpoint.safetensors", folder / "checkpoint-before.safetensors"
+    changed = "was changed after it was written (its checksum differs)"
+    assert said[0] == f"{newest} {changed}; going on from the checkpoint before, of step 60"
+    newest.unlink()
+    train_run(recipes.override(recipe(), "run.steps=80"), folder, Listening(), resume=True)
+    assert f"{newest} is missing; going on from the checkpoint before, of step 60" in said
+    for path in (newest, before):
+        damage(path)
+    with pytest.raises(UserError) as refusal:
         train_run(recipe(), folder, Progress(), resume=True)
+    assert str(refusal.value) == f"{newest} {changed}, and {before} {changed}; train again"

@@ -110,6 +110,8 @@ def test_any_values_round_trip_exactly(rate, widths, seed, text):
         ("training.batch_size = 128", 128),
         ("optimiser.generator_lr=3e-4", 3e-4),
         ("optimiser.generator_lr=1", 1.0),
+        ("optimiser.generator_lr=.9", 0.9),
+        ("optimiser.generator_lr=+1.e-2", 0.01),
         ("model.generator=[8, 16]", (8, 16)),
         ("model.generator=[]", ()),
         ("training.loss=mse", "mse"),
@@ -152,6 +154,15 @@ def test_a_method_that_is_turned_off_takes_its_own_knobs_with_it(name, off):
     assert "penalty_weight is 2.0 but gradient_penalty is 'none'" in refusal(recipes.check, odd)
 
 
+def test_an_optimiser_takes_its_own_knobs_with_it():
+    sgd = recipes.override(recipes.load("tokens"), "optimiser.optimiser=sgd")
+    recipes.check(sgd)
+    assert sgd.gan.beta2 == 0.999
+    fast = recipes.override(sgd, "optimiser.momentum=.9")
+    recipes.check(fast)
+    assert recipes.override(fast, "optimiser.optimiser=rmsprop").gan.momentum == 0
+
+
 def test_overrides_may_agree_only_at_the_end():
     odd = recipes.override(recipes.load("digits"), "training.batch_size=33")
     assert "batch_size is 33" in refusal(recipes.check, odd)
@@ -178,6 +189,8 @@ def test_overrides_may_agree_only_at_the_end():
         ("model.generator=[64", ["generator is '[64'", "such as [64, 64]"]),
         ("optimiser.generator_lr=-1e-4", ["generator_lr is -0.0001", "above 0"]),
         ("optimiser.generator_lr=nan", ["generator_lr is nan", "finite"]),
+        ("optimiser.generator_lr=.9.9", ["generator_lr is '.9.9'", "a number"]),
+        ("training.batch_size=.9", ["batch_size is '.9'", "a whole number"]),
         ("run.epochs=0", ["epochs is 0", "at least 1"]),
     ],
 )

@@ -144,6 +144,55 @@ def test_a_half_batch_needs_an_even_batch():
     Settings(batch_size=65, update="joint").check()
 
 
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        (
+            dict(momentum=0.9),
+            "momentum is 0.9 but optimiser is 'adam', so that it has no effect; set optimiser to sgd, or set momentum "
+            "to 0.0",
+        ),
+        (
+            dict(rho=0.5),
+            "rho is 0.5 but optimiser is 'adam', so that it has no effect; set optimiser to rmsprop, or",
+        ),
+        (
+            dict(optimiser="sgd", beta1=0.9),
+            "beta1 is 0.9 but optimiser is 'sgd', so that it has no effect; set opti",
+        ),
+        (dict(optimiser="rmsprop", beta2=0.9), "beta2 is 0.9 but optimiser is 'rmsprop', so"),
+        (
+            dict(optimiser="sgd", epsilon=1e-8),
+            "epsilon is 1e-08 but optimiser is 'sgd', so that it has no effect",
+        ),
+        (
+            dict(init_std=0.1),
+            "init_std is 0.1 but init is 'he', so that it has no effect; set init to normal, or",
+        ),
+        (
+            dict(maxout_pieces=3),
+            "maxout_pieces is 3 but generator_activation is 'relu' and discriminator_activation is 'leaky_relu', so "
+            "that it has no effect; set discriminator_activation to maxout, or set maxout_pieces to 5",
+        ),
+        (
+            dict(leaky_slope=0.1, discriminator_activation="tanh"),
+            "leaky_slope is 0.1 but generator_activation is 'rel",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_knob_without_effect_is_refused(changes, refused):
+    with pytest.raises(UserError) as error:
+        Settings(**changes).check()
+    assert str(error.value).startswith(refused)
+
+
+def test_a_knob_that_one_player_reads_has_an_effect():
+    Settings(maxout_pieces=3, generator_activation="maxout").check()
+    Settings(leaky_slope=0.1, generator_activation="leaky_relu", discriminator_activation="tanh").check()
+    Settings(optimiser="rmsprop", rho=0.5, epsilon=1e-5).check()
+
+
 def test_check_fields_stops_at_the_first_wrong_knob():
     with pytest.raises(UserError, match=r"^generator is"):
         check_fields(Settings(generator="64", batch_size="64"))

@@ -1,9 +1,12 @@
 """Verdicts: from figures to what they mean, at each threshold, and what is said and when."""
 
+import re
+
 import numpy as np
 import pytest
 
-from fastgan.settings import Settings
+from fastgan.recipe import Recipe, check, override
+from fastgan.settings import LOSSES, Settings
 from fastgan.verdicts import BOUNDARIES, HOLD, boundary, state_of, verdict
 
 GOOD = {
@@ -107,19 +110,21 @@ def text_of(settings, change, count=HOLD):
 def test_a_verdict_says_what_it_saw_how_long_and_what_to_try():
     assert text_of(Settings(discriminator_lr=2e-3), WINS, 7) == (
         "D wins: D(x) = 0.99, D(G(z)) = 0.01, for 6,000 steps; "
-        "try discriminator_lr = 0.001, label_smoothing = 0.1, gradient_penalty = r1 or a wider generator"
+        "in a new training try optimiser.discriminator_lr=0.001, training.label_smoothing=0.1, "
+        "training.gradient_penalty=r1 or a wider generator"
     )
     assert text_of(Settings(loss="hinge", n_critic=3), WINS) == (
         "D wins: it judges 99% of real rows and 98% of samples rightly, for 2,000 steps; "
-        "try n_critic = 2, gradient_penalty = r1 or a wider generator"
+        "in a new training try training.n_critic=2, training.gradient_penalty=r1 or a wider generator"
     )
     assert text_of(Settings(), dict(unique=0.03)) == (
         "G collapsed: 97.0% of its samples are repeats, for 2,000 steps; "
-        "try generator_lr = 0.0001, n_critic = 2, batch_size = 128 or loss = hinge"
+        "in a new training try optimiser.generator_lr=0.0001, training.n_critic=2, "
+        "training.batch_size=128 or training.loss=hinge"
     )
     assert text_of(Settings(loss="hinge"), dict(WINS, spread=0.012)) == (
         "G collapsed: its samples vary 1.2% as much as real rows, for 2,000 steps; "
-        "try generator_lr = 0.0001, batch_size = 128 or loss = bce"
+        "in a new training try optimiser.generator_lr=0.0001, training.batch_size=128 or training.loss=bce"
     )
     covered = "95% of real rows have samples near them"
     assert text_of(Settings(), {}) == (
@@ -133,16 +138,17 @@ def test_a_verdict_says_what_it_saw_how_long_and_what_to_try():
 def test_what_is_left_out_and_what_to_try():
     assert text_of(Settings(loss="minimax"), SPARSE, 4) == (
         "G leaves out part of the data: 90% of samples are near real rows, but 24% of real rows have samples near "
-        "them, for 3,000 steps; try loss = bce, gradient_penalty = r1 with penalty_weight = 0.1, a wider generator, "
-        "packing = 2 or generator_lr = 0.0001"
+        "them, for 3,000 steps; in a new training try training.loss=bce, "
+        "training.gradient_penalty=r1 with training.penalty_weight=0.1, a wider generator, "
+        "training.packing=2 or optimiser.generator_lr=0.0001"
     )
     # Classes and packs do not go together, nor do a penalty and batch norm in D.
     for settings in (
         Settings(gradient_penalty="r1", n_classes=10),
         Settings(discriminator_norm="batch", packing=2),
     ):
-        advice = text_of(settings, SPARSE).partition("; try ")[2]
-        assert advice == "n_critic = 2, a wider generator or generator_lr = 0.0001"
+        advice = text_of(settings, SPARSE).partition("; in a new training try ")[2]
+        assert advice == "training.n_critic=2, a wider generator or optimiser.generator_lr=0.0001"
 
 
 def test_nothing_is_left_out_while_more_is_covered_than_ever():
@@ -164,21 +170,41 @@ def test_label_smoothing_moves_what_is_right():
     ("loss", "before", "change", "parts"),
     [
         ("bce", {}, dict(d_right_fake=0.01), ["D is fooled: it calls everything real", "1% of samples"]),
-        ("mse", {}, dict(d_right_real=0.01), ["D is fooled: it calls everything fake", "n_critic = 2"]),
-        ("minimax", {}, dict(g_gradient=1e-6), ["G learns nothing", "down to 1e-06", "try loss = bce"]),
-        ("bce", {}, dict(g_gradient=4e4), ["gradients explode: 4e+04 of G, 1 of D", "generator_lr = 0.0001"]),
+        (
+            "mse",
+            {},
+            dict(d_right_real=0.01),
+            ["D is fooled: it calls everything fake", "training.n_critic=2"],
+        ),
+        (
+            "minimax",
+            {},
+            dict(g_gradient=1e-6),
+            ["G learns nothing", "down to 1e-06", "in a new training try training.loss=bce"],
+        ),
+        (
+            "bce",
+            {},
+            dict(g_gradient=4e4),
+            ["gradients explode: 4e+04 of G, 1 of D", "optimiser.generator_lr=0.0001"],
+        ),
         (
             "wasserstein",
             {},
             dict(d_real=900.0),
-            ["D runs away", "900 on real rows", "try gradient_penalty = wgan-gp", "or loss = hinge"],
+            [
+                "D runs away",
+                "900 on real rows",
+                "in a new training try training.gradient_penalty=wgan-gp",
+                "or training.loss=hinge",
+            ],
         ),
     ],
 )
 def test_other_verdicts(loss, before, change, parts):
     settings = Settings(loss=loss)
     text = verdict(rows_of(settings, *[before] * 7, *[change] * HOLD), settings)[1]
-    assert all(part in text for part in [*parts, ", for 2,000 steps; try "]), text
+    assert all(part in text for part in [*parts, ", for 2,000 steps; in a new training try "]), text
     assert "\n" not in text
 
 
@@ -186,3 +212,37 @@ def test_the_figures_are_the_newest_that_show_the_state():
     settings = Settings()
     rows = rows_of(settings, WINS, WINS, WINS, dict(WINS, d_real=0.975), {})
     assert verdict(rows, settings)[1].startswith("D wins: D(x) = 0.97, D(G(z)) = 0.01, for 3,000 steps")
+
+
+@pytest.mark.parametrize(
+    "change", [WINS, SPARSE, dict(unique=0.03), dict(d_right_fake=0.01), dict(d_real=1e9)], ids=str
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_to_try_can_be_set(loss, change):
+    """Also beside what one would not go with: `--set` takes each piece of advice as it stands."""
+    for more in (
+        {},
+        dict(label_smoothing=0.1),
+        dict(discriminator_norm="batch"),
+        dict(discriminator_norm="layer", label_smoothing=0.1),
+        dict(packing=2),
+        dict(n_classes=10),
+        dict(batch_size=6),
+        dict(gradient_penalty="wgan-gp", n_critic=3),
+        dict(weight_decay=0.1),
+    ):
+        settings = Settings(loss=loss, update="joint", **more)
+        if more.get("label_smoothing") and loss not in ("bce", "minimax", "mse"):
+            continue
+        settings.check()
+        state, text = verdict(rows_of(settings, {}, {}, {}, {}, *[change] * HOLD), settings)
+        if state == "balanced":
+            continue
+        advice = re.split(", | or ", text.partition("; in a new training try ")[2])
+        settable = [each for each in advice if not each.startswith("a wider ")]
+        assert settable and all("=" in each for each in settable), text
+        for each in settable:
+            recipe = Recipe("x", gan=settings)
+            for assignment in each.split(" with "):
+                recipe = override(recipe, assignment)
+            check(recipe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, draw_rows, side_by_side
+from fastgan.evaluation.measures import Measures, Result, check_rows, draw_rows, side_by_side
 
 MOST_ROWS = 2000
 
@@ -19,6 +19,7 @@ def evaluate_apart(generated: np.ndarray, reference: np.ndarray, real: np.ndarra
     ModuleNotFoundError
         Without scikit-learn.
     """
+    check_rows(generated=generated, reference=reference, real=real)
     rng = np.random.default_rng(seed)
     few = draw_rows(reference, MOST_ROWS, rng)
 

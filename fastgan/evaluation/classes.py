@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastgan.backends import blas_threads
 from fastgan.data.dataset import DataSpec
 from fastgan.evaluation.measures import Measures, Result, add_measures
 from fastgan.evaluation.rows import Labelled
@@ -51,6 +52,7 @@ def evaluate_classes(
     return result
 
 
+@blas_threads(1)  # with others its last digits would be others
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Frechet distance of the normal distributions fitted to rows (n, width) and (m, width).
 

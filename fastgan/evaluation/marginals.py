@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, side_by_side
+from fastgan.evaluation.measures import Measures, Result, check_rows, side_by_side
 
 MOST_COLUMNS_SHOWN = 16
 BINS, LEAST_IN_BIN = 64, 5
@@ -27,6 +27,7 @@ def evaluate_marginals(
     diagonal, of columns that vary in the reference. Of each the mean and the worst, and of up to 16
     ordered columns the distances by name.
     """
+    check_rows(generated=generated, reference=reference, real=real)
     reference = reference.astype(np.float64)
     width = reference.shape[1]
     names = names or tuple(f"column {i}" for i in range(width))
@@ -50,11 +51,15 @@ def evaluate_marginals(
                 measures |= {f"{name}, mean": float(error.mean()), f"{name}, worst": float(error.max())}
         for name, error in distances.items():
             if ordered and width <= MOST_COLUMNS_SHOWN:
-                by_column = {f"{name}, {column}": float(e) for column, e in zip(names, error, strict=True)}
-                measures |= {key: value for key, value in by_column.items() if key not in measures}
+                measures |= {f"{name}, {_apart(key)}": float(e) for key, e in zip(names, error, strict=True)}
         return measures
 
     return side_by_side(measure, generated=generated, real=real)
+
+
+def _apart(name: str) -> str:
+    """A column's name, told apart from what the summaries of all columns are called."""
+    return f"column {name}" if name in ("mean", "worst") else name
 
 
 def ks_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

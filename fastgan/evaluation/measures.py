@@ -6,11 +6,24 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from fastgan.data.dataset import require
+
 Measures = Mapping[str, float | None]
 """What one set of rows scored; None where a measure does not exist for it."""
 
 Result = dict[str, dict[str, float | None]]
 """Measure -> who was measured (``generated``, ``real`` ...) -> value. Plain floats: JSON as it stands."""
+
+
+def check_rows(**rows: np.ndarray) -> None:
+    """Raise `UserError` unless each keyword's rows are (n, width) finite numbers, n at least 2, all of one width."""
+    shapes = {who: np.shape(each) for who, each in rows.items()}
+    width = next(iter(shapes.values()))[1:]
+    for who, each in rows.items():
+        fits = len(shapes[who]) == 2 and shapes[who][0] > 1 and shapes[who][1:] == width and width != (0,)
+        others = f", and the {next(iter(rows))} ones have {width[0]} columns" if len(width) == 1 else ""
+        require(fits, f"{who} rows have shape {shapes[who]}; expected (n, width), n at least 2{others}")
+        require(bool(np.isfinite(each).all()), f"{who} rows hold NaN or infinity; leave such rows out")
 
 
 def side_by_side(measure: Callable[[np.ndarray], Measures], **rows: np.ndarray) -> Result:

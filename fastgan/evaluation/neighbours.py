@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, side_by_side
+from fastgan.evaluation.measures import Measures, Result, check_rows, side_by_side
 
 NEIGHBOURS = 5
 BLOCK = 1000
@@ -24,6 +24,8 @@ def evaluate_neighbours(
     All are (n, width), in units in which distances mean something; numbers of rows should be alike, since all
     four measures depend on them.
     """
+
+    check_rows(generated=generated, reference=reference, real=real)
 
     def measure(rows: np.ndarray) -> Measures:
         return {**precision_recall(rows, reference, k), "different rows": share_of_different(rows)}

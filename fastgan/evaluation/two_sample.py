@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, draw_rows, side_by_side
+from fastgan.evaluation.measures import Measures, Result, check_rows, draw_rows, side_by_side
 from fastgan.evaluation.neighbours import squared_distances
 
 MOST_ROWS = 2000
@@ -35,6 +35,7 @@ def evaluate_two_sample(
     Gaussian kernel as wide as the median distance of real rows; and the p-value of a permutation test with that kernel
     and narrower ones.
     """
+    check_rows(generated=generated, reference=reference, real=real)
     rng = np.random.default_rng(seed)
     few = draw_rows(reference, MOST_ROWS, rng)
     widths = kernel_widths(np.concatenate([few, draw_rows(real, MOST_ROWS, rng)]))
@@ -84,10 +85,13 @@ def mmd_test(
     lemma 6, with the first width; it is around zero, also below it, for rows of one distribution. One kernel sees
     differences of its own width alone, so the test takes the largest discrepancy of all of them, each in standard
     deviations of its random relabellings (as Biggs et al. 2023, arXiv 2306.08777, weigh kernels). The second number is
-    the share of relabellings, this one included, where that is as large: uniform where the rows are alike.
+    the share of relabellings, this one included, where that is as large: uniform where the rows are alike. Both are NaN
+    where a row is not finite, or fewer than two are given of a kind.
     """
     n, m = len(a), len(b)
     rows = np.concatenate([a, b])
+    if min(n, m) < 2 or not np.isfinite(rows).all():
+        return float("nan"), float("nan")
     rows = rows - rows.mean(axis=0, dtype=np.float64)
     distances = squared_distances(rows, rows)
     labels = np.repeat([1 / n, -1 / m], [n, m]).astype(np.float32)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 
 from fastgan.classifier import NO_LABELS, build_classifier, train_classifier, train_steps
 from fastgan.data import load_dataset, load_test_split
@@ -54,6 +55,19 @@ def test_the_classifier_is_as_good_as_scikit_learns(digits):
     with pytest.warns(UserWarning, match="Maximum iterations"):
         theirs.fit(train.array / 16, train.labels)
     assert ours.accuracy(test.array, test.labels) > theirs.score(test.array / 16, test.labels) - 0.02
+
+
+def test_figures_are_the_same_bytes_with_any_number_of_threads(digits):
+    train, test = digits
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            judge = train_classifier(train.array, train.labels, train.spec, seed=3)
+            rows = np.tile(test.array, (3, 1)) % 15
+            features = judge.features(rows)
+            found.append((judge.net.params, features, frechet_distance(features[:900], features[-700:])))
+    for one, two in zip(*found, strict=True):
+        assert np.array_equal(one, two)
 
 
 def test_features_lead_to_the_logits(digits):

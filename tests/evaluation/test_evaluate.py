@@ -7,7 +7,13 @@ import pytest
 
 from fastgan.data import from_arrays, load_dataset
 from fastgan.errors import UserError
-from fastgan.evaluation import evaluate
+from fastgan.evaluation import (
+    evaluate,
+    evaluate_apart,
+    evaluate_marginals,
+    evaluate_neighbours,
+    evaluate_two_sample,
+)
 from fastgan.evaluation.rows import draw_compared, labelled_pair, most_rows, real_pair
 
 from .helpers import giving, table
@@ -108,3 +114,27 @@ def test_without_scikit_learn_all_else_is_measured_and_one_line_says_what_is_lef
     count, told, line = done.stdout.strip().split(" ", 2)
     assert (int(count), told) == (len(full) - 1, "False")
     assert line == "left out: told apart by trees, which needs scikit-learn: pip install 'fastgan[evaluate]'"
+
+
+@pytest.mark.parametrize(
+    "measure", [evaluate_apart, evaluate_marginals, evaluate_neighbours, evaluate_two_sample]
+)
+def test_rows_that_cannot_be_measured_are_one_line(measure):
+    """Of a NaN a test of two samples said that chance explains it."""
+    rows = np.random.default_rng(0).standard_normal((40, 3))
+    spoilt = rows.copy()
+    spoilt[7, 1] = np.nan
+    for bad, message in [
+        (spoilt, r"rows hold NaN or infinity; leave such rows out"),
+        (rows[:1], r"rows have shape \(1, 3\); expected \(n, width\), n at least 2"),
+        (rows[:0], r"rows have shape \(0, 3\); expected"),
+        (rows[:, 0], r"rows have shape \(40,\); expected"),
+        (rows[:, :0], r"rows have shape \(40, 0\); expected"),
+    ]:
+        for place, who in enumerate(("generated", "reference", "real")):
+            sets = [rows, rows, rows]
+            sets[place] = bad
+            with pytest.raises(UserError, match=f"^({who}|reference) {message}[^\n]*$"):
+                measure(*sets)
+    with pytest.raises(UserError, match=r"^real rows have .* and the generated ones have 3 columns$"):
+        measure(rows, rows, rows[:, :2])

@@ -19,6 +19,12 @@ def test_columns_of_the_summaries_names_do_not_hide_these():
     real = np.random.default_rng(0).standard_normal((200, 3))
     scores = evaluate_marginals(real + np.array([0, 0, 5]), real, real[::-1], ("mean", "worst", "x"))
     assert scores["KS distance, worst"]["generated"] == scores["KS distance, x"]["generated"] > 0.9
+    columns = [
+        scores[f"{name}, column {column}"]
+        for name in ("KS distance", "total variation")
+        for column in ("mean", "worst")
+    ]
+    assert all(column["generated"] <= 0.1 for column in columns)
 
 
 def test_a_lost_correlation():

@@ -110,3 +110,10 @@ def test_details_much_smaller_than_the_data_are_seen(fakes):
 def test_the_same_seed_gives_the_same():
     sets = normals(0, 50), normals(1, 50), normals(2, 50)
     assert evaluate_two_sample(*sets, seed=3) == evaluate_two_sample(*sets, seed=3)
+
+
+def test_what_is_not_finite_has_no_p_value():
+    rows = np.random.default_rng(0).standard_normal((40, 3))
+    for bad in (np.where(np.arange(40)[:, None] == 3, np.nan, rows), rows * np.inf, rows[:1], rows[:0]):
+        assert np.isnan(mmd_test(bad, rows, [1.0])).all()
+        assert np.isnan(mmd_test(rows, bad, [1.0])).all()
