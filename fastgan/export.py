@@ -29,8 +29,8 @@ def write_samples(
 ) -> str:
     """Draw samples and write them to `path` in the form that its ending names; return what was written, in words.
 
-    Images go into .npy in their own shape, (n, height, width[, 3]); a .csv has the samples' classes in its last column,
-    if there are any.
+    Images go into .npy in their own shape, (n, height, width[, 3]); a .csv has the samples' classes, if there are any, in
+    its last column, which is called as in the table that was learnt.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def write_samples(
         n = 100 if n is None else n
         samples = generator.sample_classes(n, wanted, seed, truncation)
         labels = generator.labels_of(n, seed) if wanted is None else np.full(n, wanted)
-        written = f"{n:,} samples"
+        written = f"{n:,} sample{'s' * (n > 1)}"
     else:
         n = n or (n_classes if n_classes and wanted is None else 10)
         latent = ways(generator, n, steps, seed, truncation)
@@ -74,7 +74,7 @@ def write_samples(
         )
         labels = np.repeat(of_way, steps + 1)
         samples = generator.generate_classes(latent, labels if n_classes else None)
-        written = f"{n:,} ways of {steps + 1:,} samples"
+        written = f"{n:,} way{'s' * (n > 1)} of {steps + 1:,} samples"
     if path.suffix == ".png":
         _draw(samples, labels, spec, path, columns=0 if steps is None else steps + 1)
     else:
@@ -115,7 +115,8 @@ def _csv(samples: np.ndarray, labels: np.ndarray, spec: DataSpec) -> bytes:
     form = "%d" if samples.dtype.kind in "iu" else "%.9g"
     rows = [[form % value for value in row] for row in samples.tolist()]
     if len(labels):
-        header.append(next((name for name in LABEL_COLUMNS if name not in header), LABEL_COLUMNS[0]))
+        names_of_labels = (spec.label_column or LABEL_COLUMNS[0], *LABEL_COLUMNS)
+        header.append(next((name for name in names_of_labels if name not in header), LABEL_COLUMNS[0]))
         names = dict(enumerate(spec.class_names))
         for row, label in zip(rows, labels.tolist(), strict=True):
             row.append(names.get(label, str(label)))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgan.build import build_generator
 from fastgan.data.dataset import DataSpec
-from fastgan.data.labels import describe, labels_to_classes
+from fastgan.data.labels import describe, labels_to_classes, list_names
 from fastgan.errors import UserError
 from fastgan.forms import running_moments, with_running
 from fastgan.latent import check_threshold, checked_vectors, draw_latent, truncate
@@ -234,8 +234,7 @@ class Generator:
             raise UserError(f"labels have shape {wanted.shape}; {n} samples need ({n},) or one label")
         if n and not 0 <= wanted.min() <= wanted.max() < self.n_classes:
             reach = f"labels reach from {wanted.min()} to {wanted.max()}"
-            names = ", ".join(self.spec.class_names)
-            by_name = f", or by name {names}" if names else ""
+            by_name = f", or by name {list_names(names)}" if (names := self.spec.class_names) else ""
             raise UserError(f"{reach}; {describe(self.n_classes, ())}{by_name}")
         return wanted.astype(np.int64)
 

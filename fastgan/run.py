@@ -96,7 +96,12 @@ def load_run(folder: Path) -> Recipe:
     path = folder / RECIPE
     if not path.is_file():
         raise UserError(f"{folder} holds no run (there is no {RECIPE}); give the folder of a run")
-    return recipes.load(path)
+    recipe = recipes.load(path)
+    if recipe == recipes.Recipe(recipe.name):  # for a recipe that says nothing is the defaults
+        raise UserError(
+            f"{path} says nothing, so that what {folder} learnt is not known; put back what it was"
+        )
+    return recipe
 
 
 def changed_data(folder: Path, dataset: Dataset) -> str:

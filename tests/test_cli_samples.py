@@ -169,6 +169,16 @@ def flowers_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     return Path("run")
 
 
+def test_samples_of_a_table_are_a_table_of_the_same_columns(
+    flowers_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", "run", "-n", "30", "-o", "x.csv"]) == 0
+    header, *rows = Path("x.csv").read_text().splitlines()
+    assert header == "a,b,species" and {row.split(",")[2] for row in rows} == {"lily", "rose"}
+    assert main(["sample", "run", "--label", "tulip"]) == 2
+    assert mistake(capsys.readouterr().err) == "--label is 'tulip'; the classes are lily, rose"
+
+
 def _write_flowers(header: str, lines: list[str]) -> None:
     Path("flowers.csv").write_text("\n".join([header, *lines, ""]))
 

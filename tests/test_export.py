@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,10 @@ def test_csv_names_the_labels_apart_from_a_column_called_label(tmp_path: Path) -
     (tmp_path / "data.csv").write_text("\n".join(["a,label,kind", *lines]))
     generator = trained(load_dataset("file", str(tmp_path / "data.csv"), labels="kind"))
     write_samples(generator, 2, None, 0, tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().splitlines()[0] == "a,label,kind"
+    spec = replace(generator.spec, label_column="")  # of rows and labels that were given as arrays
+    nameless = Generator(generator.settings, spec, 2, generator.net.params)
+    write_samples(nameless, 2, None, 0, tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text().splitlines()[0] == "a,label,labels"
 
 
@@ -156,6 +161,8 @@ def make_file(images: Generator, tmp_path: Path) -> Callable[[str], Path]:
 
 def test_ways_from_sample_to_sample(numbers: Generator, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
+    assert write_samples(numbers, 1, None, 4, path, steps=5) == "1 way of 6 samples"
+    assert write_samples(numbers, 1, None, 4, path) == "1 sample"
     assert write_samples(numbers, 3, None, 4, path, steps=5) == "3 ways of 6 samples"
     rows, ends = np.load(path), numbers.latent_vectors(6, 4)
     assert rows.shape == (18, 3)

@@ -37,7 +37,7 @@ class Raw:
     image_shape : for an image in flat rows
     low, high : known range of the data, which is then not looked for
     vocabulary : number of different tokens; 0 where rows are not tokens
-    class_names, columns, truth : as in `DataSpec` and `Dataset`
+    class_names, columns, label_column, truth : as in `DataSpec` and `Dataset`
     """
 
     array: np.ndarray
@@ -49,11 +49,12 @@ class Raw:
     vocabulary: int = 0
     class_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    label_column: str = ""
     truth: dict[str, Any] = field(default_factory=dict)
 
     def without_labels(self) -> Raw:
         """The same rows, unlabelled."""
-        return replace(self, labels=None, class_names=())
+        return replace(self, labels=None, class_names=(), label_column="")
 
 
 def from_arrays(
@@ -126,6 +127,7 @@ def build(
         n_classes=n_classes,
         class_names=class_names,
         columns=raw.columns,
+        label_column=raw.label_column,
     )
     return Dataset(to_storage(array, raw.vocabulary), labels, spec, name, raw.truth)
 

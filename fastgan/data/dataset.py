@@ -46,6 +46,7 @@ class DataSpec:
     n_classes : number of labels; 0 without labels
     class_names : one name a label, or empty
     columns : one name a column of a table, or empty
+    label_column : name of a table's column of labels, or empty
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class DataSpec:
     n_classes: int = 0
     class_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    label_column: str = ""
 
     @property
     def network_width(self) -> int:
@@ -120,6 +122,7 @@ class DataSpec:
             "n_classes": _is_count(self.n_classes),
             "class_names": _are_names(self.class_names, self.n_classes),
             "columns": _are_names(self.columns, self.width),
+            "label_column": _are_names((self.label_column,), 1),
         }
         for name, holds in conditions.items():
             if not holds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from fastgan.data.dataset import require
@@ -39,7 +41,8 @@ def encode_labels(
         count = len(class_names)
         if not n_classes:
             found = f"{count} different labels in {rows} rows"
-            require(count <= max(FEW, rows // 2), f"{name}: {found}; give fewer classes, or no labels")
+            advice = "give labels that more rows share, or none: --set data.labels=none, from Python no y"
+            require(count <= max(FEW, rows // 2), f"{name}: {found}; {advice}")
         if not text and class_names == _numbered(count):
             n_classes, class_names = count, ()
     n_classes = n_classes or len(class_names)
@@ -92,7 +95,13 @@ def labels_to_classes(
 def describe(n_classes: int, class_names: tuple[str, ...]) -> str:
     """Return "the classes are ..." for an error message."""
     plain = not class_names or class_names == _numbered(n_classes)
-    return f"the classes are {f'0 to {n_classes - 1}' if plain else ', '.join(class_names)}"
+    return f"the classes are {f'0 to {n_classes - 1}' if plain else list_names(class_names)}"
+
+
+def list_names(class_names: tuple[str, ...]) -> str:
+    """Class names, in quotes where one of them is no plain word, so that it can be seen where each ends."""
+    words = all(re.fullmatch(r"[\w.-]+", name) for name in class_names)
+    return ", ".join(class_names if words else map(repr, class_names))
 
 
 def _is_text(labels: np.ndarray) -> bool:

@@ -66,8 +66,10 @@ def _parse_csv(path: Path, lines: Reader, labels: str) -> Raw:
         parts.append(_to_numbers(cells, [line for line, _ in batch], columns, path))
     require(bool(columns), f"{path}: no column but the labels; give at least one column of numbers")
     require(bool(parts), f"{path}: a header but no rows; give at least 2 rows")
-    use_labels = label_column is not None and labels != "none"
-    return Raw(np.concatenate(parts), _to_labels(classes) if use_labels else None, columns=columns)
+    rows = np.concatenate(parts)
+    if label_column is None or labels == "none":
+        return Raw(rows, columns=columns)
+    return Raw(rows, _to_labels(classes), columns=columns, label_column=label_column)
 
 
 def _numbered(lines: Reader, width: int, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -149,5 +151,7 @@ def read_parquet(path: Path, labels: str) -> Raw:
             missing = column.null_count
             require(missing == 0, f"{path}: column {name!r} has {missing} missing values; fill them in")
         rows = np.column_stack([table.column(name).to_numpy() for name in columns])
-        use_labels = label_column is not None and labels != "none"
-        return Raw(rows, table.column(label_column).to_numpy() if use_labels else None, columns=columns)
+        if label_column is None or labels == "none":
+            return Raw(rows, columns=columns)
+        found = table.column(label_column).to_numpy()
+        return Raw(rows, found, columns=columns, label_column=label_column)

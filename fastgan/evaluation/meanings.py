@@ -52,7 +52,7 @@ GROUPS = {
         "sliced Wasserstein distance": f"how far values must move, on average over directions; {LOWER}",
         "MMD squared": f"maximum mean discrepancy with a Gaussian kernel, around 0 for real rows; {LOWER}",
         "MMD p-value": f"chance that two sets of real rows are as far apart; {PASSES}",
-        "told apart by trees": f"area under boosted trees' ROC curve, 0.5: not, 1: always, below: copies; {NEARER}",
+        "told apart by trees": f"area under trees' ROC curve, 0.5: not, 1: always, far below: copies; {NEARER}",
     },
     "Columns": {
         "KS distance, *": f"widest gap between a column's cumulative distribution and the real one; {LOWER}",

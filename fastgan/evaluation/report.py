@@ -65,5 +65,6 @@ def _line(name: str, cells: list[str], first: int, widths: list[int]) -> str:
 
 
 def _dim(text: str) -> str:
-    is_dim = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    is_dim = sys.stdout.isatty() and not plain
     return f"\x1b[2m{text}\x1b[0m" if is_dim else text

@@ -73,6 +73,11 @@ def test_labels_to_classes(labels, names, expected):
         ),
         ("3", NAMES, "label '3'; the classes are setosa, versicolor, virginica"),
         ("3", (), "label '3'; the classes are 0 to 2"),
+        (
+            "owl",
+            ("big cat", "cat, small", "dog"),
+            "label 'owl'; the classes are 'big cat', 'cat, small', 'dog'",
+        ),
         ("0", ("1", "2", "3"), "label '0'; the classes are 1, 2, 3"),
         (0, ("1", "2", "3"), "label '0'; the classes are 1, 2, 3"),
         ("-1", ("0", "1", "2"), "label '-1'; the classes are 0 to 2"),

@@ -44,13 +44,22 @@ def test_a_long_name_of_a_column_is_cut():
     assert re.fullmatch(r"KS distance, x+\.\.\. +0\.25 +0\.5", report.splitlines()[3])
 
 
-def test_a_terminal_shows_meanings_dim(monkeypatch):
+@pytest.mark.parametrize(
+    ("set_to", "is_dim"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=str,
+)
+def test_a_terminal_shows_meanings_dim(set_to, is_dim, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
     controller, terminal = pty.openpty()
     with open(terminal, "w") as stdout, open(controller, "rb"):
         monkeypatch.setattr(sys, "stdout", stdout)
         report = format_report({"valid": {"generated": 0.5}})
-    assert report.splitlines()[-1] == f"\x1b[2m  valid: {MEANINGS['valid']}\x1b[0m"
+    meaning = f"  valid: {MEANINGS['valid']}"
+    assert report.splitlines()[-1] == (f"\x1b[2m{meaning}\x1b[0m" if is_dim else meaning)
 
 
 @pytest.fixture(scope="module")
