@@ -29,8 +29,8 @@ def write_samples(
 ) -> str:
     """Draw samples and write them to `path` in the form that its ending names; return what was written, in words.
 
-    Images go into .npy in their own shape, (n, height, width[, 3]); a .csv has the samples' classes, if there are any, in
-    its last column, which is called as in the table that was learnt.
+    Images go into .npy in their own shape, (n, height, width[, 3]); a .csv has the samples' classes, if there are any,
+    in its last column, which is called as in the table that was learnt.
 
     Parameters
     ----------
