@@ -178,34 +178,37 @@ def evaluate(
     run: RunFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     best: BestOfRun = False,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Real rows that were not learnt from, to measure beside."),
+    ] = None,
 ) -> None:
     """Measure a run's samples beside real rows, and draw them."""
     from rich.console import Console
 
-    from fastgan.data import load_test_split
     from fastgan.data.dataset import check_like
     from fastgan.evaluation import draw_evaluation, evaluate, format_report, learnt_from, left_out
     from fastgan.folder import EVALUATION, unharmed
-    from fastgan.run import changed_data, load_data, load_run
+    from fastgan.run import changed_data, load_data, load_run, load_test
 
     recipe = load_run(run)
     generator = _load_generator(run, best)
     dataset = load_data(recipe)
     check_like(generator.spec, dataset)
-    test = load_test_split(recipe.data.source, recipe.data.path)
+    unseen = load_test(recipe, dataset, test)
     with Console(stderr=True).status("measuring (up to a minute) ..."):  # on a terminal alone
-        result = evaluate(generator.sample_classes, dataset, test)
+        result = evaluate(generator.sample_classes, dataset, unseen)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(format_report(result))
         drawn = False
         with unharmed(run / EVALUATION):
-            draw_evaluation(generator.sample_classes, dataset, run / EVALUATION, test)
+            draw_evaluation(generator.sample_classes, dataset, run / EVALUATION, unseen)
             drawn = True
         if drawn:
             typer.echo(f"\npicture: {run / EVALUATION}")
-    for line in filter(None, (changed_data(run, dataset) or learnt_from(dataset, test), left_out())):
+    for line in filter(None, (changed_data(run, dataset) or learnt_from(dataset, unseen), left_out())):
         typer.echo(line, err=True)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fastgan import recipe as recipes
 from fastgan.best import Best
 from fastgan.callbacks import Callback, Every, Metrics, Show
-from fastgan.data import Dataset, load_dataset
+from fastgan.data import Dataset, load_dataset, load_more, load_test_split
 from fastgan.errors import Diverged, UserError
 from fastgan.folder import (
     BEFORE,
@@ -102,6 +102,17 @@ def load_run(folder: Path) -> Recipe:
             f"{path} says nothing, so that what {folder} learnt is not known; put back what it was"
         )
     return recipe
+
+
+def load_test(recipe: Recipe, dataset: Dataset, path: Path | None = None) -> Dataset | None:
+    """Rows that a run did not learn from: those at `path`, or the source's own test split; None without both."""
+    data = recipe.data
+    if path is None:
+        return load_test_split(data.source, data.path)
+    if dataset.truth:
+        raise UserError(f"--test is {path} but fresh rows of {data.source!r} can be drawn; leave it out")
+    inside = path.suffix.lower() in (".csv", ".npz", ".parquet")  # else they have a file of their own
+    return load_more(str(path), dataset, data.labels if inside else "auto")
 
 
 def changed_data(folder: Path, dataset: Dataset) -> str:

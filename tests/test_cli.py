@@ -33,7 +33,7 @@ COMMANDS = {
         *("RUN", "-n", "--label", "--seed", "-o", ".npy", ".csv", ".png"),
         *("--truncation", "--interpolate", "--best"),
     ),
-    "evaluate": ("RUN", "--json", "--best"),
+    "evaluate": ("RUN", "--json", "--best", "--test"),
     "recipes": ("NAME",),
     "doctor": (),
 }

@@ -230,3 +230,48 @@ def test_a_reader_that_goes_away_is_told_nothing(digits_run: Path) -> None:
         said = child.stderr.read()
     assert picture.exists()
     assert (said, child.returncode) == (b"", 1)
+
+
+def test_evaluate_measures_beside_rows_that_were_not_learnt_from(
+    flowers_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("test.csv").write_text("\n".join(["a,b,species", *[f"{i}.25,{i % 4},rose" for i in range(30)]]))
+    results = []
+    for option in ([], ["--test", "test.csv"]):
+        assert main(["evaluate", "run", "--json", *option]) == 0
+        result, said = capsys.readouterr()
+        assert ("learnt from" in said) != bool(option)
+        results.append(json.loads(result))
+    assert [result["samples"]["real"] for result in results] == [30, 30]
+    assert results[0]["KS distance, a"]["real"] < 0.5 < results[1]["KS distance, a"]["real"]
+    assert results[1]["GAN-test, lily"]["real"] is None  # the file has no lilies
+    assert main(["evaluate", "run", "--test", "test.csv"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "message"),
+    [
+        (
+            "a,species,c",
+            "1,rose,2",
+            "test.csv: columns is ('a', 'c') but the data learnt from have ('a', 'b'); give",
+        ),
+        ("a,b,species", "1,2,tulip", "test.csv holds the label 'tulip'; the classes are lily, rose"),
+        ("a,b,kind", "1,2,rose", "test.csv: no column 'species'"),
+        ("a,b,species", "1,x,rose", "test.csv: line 2, column 'b' holds 'x'"),
+    ],
+)
+def test_test_rows_of_another_kind_are_refused(
+    header: str, line: str, message: str, flowers_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("test.csv").write_text("\n".join([header, *[line] * 30]))
+    assert main(["evaluate", "run", "--test", "test.csv"]) == 2
+    assert mistake(capsys.readouterr().err).startswith(message)
+    assert main(["evaluate", "run", "--test", "missing.csv"]) == 2
+    assert mistake(capsys.readouterr().err).startswith("missing.csv: no such file")
+
+
+def test_test_rows_where_fresh_ones_can_be_drawn(ring_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(ring_run / "rows.npy", np.zeros((30, 2)))
+    assert main(["evaluate", str(ring_run), "--test", str(ring_run / "rows.npy")]) == 2
+    assert "but fresh rows of 'ring' can be drawn; leave it out" in mistake(capsys.readouterr().err)

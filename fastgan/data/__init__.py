@@ -7,15 +7,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastgan.data.build import Raw, build, from_arrays, rows_like
 from fastgan.data.dataset import Dataset, DataSpec, require
 from fastgan.data.digits import load_digits
 from fastgan.data.fashion_mnist import load_fashion_mnist
 from fastgan.data.files import load_file
+from fastgan.data.labels import encode_labels, labels_to_classes
 from fastgan.data.synthetic import make_grid, make_ring, make_sequences, make_tokens
 from fastgan.errors import nearest
 
-__all__ = ["SOURCES", "DataSpec", "Dataset", "from_arrays", "load_dataset", "load_test_split", "rows_like"]
+__all__ = [
+    "SOURCES",
+    "DataSpec",
+    "Dataset",
+    "from_arrays",
+    "load_dataset",
+    "load_more",
+    "load_test_split",
+    "rows_like",
+]
 
 SOURCES: dict[str, Callable[..., Raw]] = {
     "digits": load_digits,
@@ -82,6 +94,36 @@ def load_test_split(source: str, path: str = "") -> Dataset | None:
     if source not in ("digits", "fashion-mnist"):
         return None
     return load_dataset(source, path, options={"split": "test"})
+
+
+def load_more(path: str, dataset: Dataset, labels: str = "auto") -> Dataset:
+    """Load more rows of what `dataset` was read from: of the same columns and classes, scaled as it is.
+
+    Parameters
+    ----------
+    path : file or folder, as for the source "file"
+    dataset : has been learnt from; says what the rows must be
+    labels : their place, for "file"
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or its rows are others than those of `dataset`.
+    """
+    spec, name = dataset.spec, Path(path).name
+    raw = load_file(path, labels if spec.n_classes else "none")
+    differ = f"{name}: columns is {raw.columns!r} but the data learnt from have {spec.columns!r}"
+    require(raw.columns == spec.columns, f"{differ}; give rows of the same columns")
+    rows = rows_like(spec, raw.array, name)
+    if not spec.n_classes:
+        return Dataset(rows, dataset.labels[:0], spec, name)
+    known = raw.labels is not None
+    require(known, f"{name}: no labels, which the data learnt from have; give rows with labels")
+    found = np.asarray(raw.labels)
+    given = np.array(raw.class_names)[found] if raw.class_names else found
+    given = labels_to_classes(given, spec.n_classes, spec.class_names, f"{name} holds the label")
+    classes, _, _ = encode_labels(given, len(rows), spec.n_classes, (), name)
+    return Dataset(rows, classes, spec, name)
 
 
 def _check_option(source: str, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:

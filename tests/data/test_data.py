@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from fastgan.data import SOURCES, load_dataset, load_test_split
+from fastgan.data import SOURCES, from_arrays, load_dataset, load_more, load_test_split
 from fastgan.errors import UserError
 
 
@@ -48,3 +50,39 @@ def test_the_import_is_light():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )
+
+
+def test_more_rows_of_what_was_learnt(tmp_path):
+    """Their labels are the classes that were learnt, also where they show fewer of them."""
+    rows = np.arange(24, dtype=np.float32).reshape(8, 3)
+    for labels, more, expected in [
+        (list("abcabcab"), list("ccbb"), [2, 2, 1, 1]),
+        ([3, 5, 7, 3, 5, 7, 3, 5], [7, 3, 7, 3], [2, 0, 2, 0]),
+        ([0, 1, 2, 0, 1, 2, 0, 1], [2, 1, 2, 1], [2, 1, 2, 1]),
+    ]:
+        learnt = from_arrays(rows, labels)
+        np.savez(tmp_path / "more.npz", x=rows[:4] + 1, y=np.array(more))
+        found = load_more(str(tmp_path / "more.npz"), learnt)
+        assert found.labels.tolist() == expected and found.spec is learnt.spec
+        np.testing.assert_array_equal(found.array, rows[:4] + 1)
+    np.savez(tmp_path / "more.npz", x=rows)
+    with pytest.raises(
+        UserError, match=r"^more.npz: no labels, which the data learnt from have; give rows with"
+    ):
+        load_more(str(tmp_path / "more.npz"), learnt)
+    with pytest.raises(UserError, match=r"^more.npz: rows of 3 values, expected 2$"):
+        load_more(str(tmp_path / "more.npz"), from_arrays(rows[:, :2]))
+    assert load_more(str(tmp_path / "more.npz"), from_arrays(rows)).labels.shape == (0,)
+
+
+def test_more_pictures_in_folders(tmp_path):
+    def write(folder, names):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            for i in range(2):
+                Image.fromarray(np.full((2, 3), 40 * i, np.uint8)).save(tmp_path / folder / name / f"{i}.png")
+
+    write("learnt", ["cat", "dog", "emu"])
+    write("more", ["emu", "dog"])
+    learnt = load_dataset("file", str(tmp_path / "learnt"))
+    assert sorted(load_more(str(tmp_path / "more"), learnt).labels.tolist()) == [1, 1, 2, 2]
