@@ -10,9 +10,9 @@ import numpy as np
 
 from fastgan.errors import Damaged, UserError
 from fastgan.json_rows import Row, figure, write_rows
+from fastgan.knobs import is_integer
 from fastgan.looks import EVERY, Looks, affordable
 from fastgan.quality import check_metric
-from fastgan.settings import is_integer
 
 if TYPE_CHECKING:
     from fastgan.generator import Generator

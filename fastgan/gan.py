@@ -18,7 +18,8 @@ from fastgan.data import from_arrays, rows_like
 from fastgan.data.dataset import Dataset
 from fastgan.errors import NotFitted, UserError, nearest
 from fastgan.generator import Generator, Labels
-from fastgan.settings import Settings, is_integer
+from fastgan.knobs import is_integer
+from fastgan.settings import Settings
 from fastgan.stats import Stats
 from fastgan.trainer import Trainer
 

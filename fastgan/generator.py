@@ -14,9 +14,10 @@ from fastgan.data.dataset import DataSpec
 from fastgan.data.labels import describe, labels_to_classes, list_names
 from fastgan.errors import UserError
 from fastgan.forms import running_moments, with_running
+from fastgan.knobs import is_integer
 from fastgan.latent import check_threshold, checked_vectors, draw_latent, truncate
 from fastgan.passes import forward
-from fastgan.settings import LATENTS, Settings, is_integer
+from fastgan.settings import LATENTS, Settings
 from fastgan.state import STREAMS
 from fastgan_kernels import integers, key_of
 

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from fastgan.compiled import part
 from fastgan.errors import UserError
-from fastgan.settings import LATENTS, is_integer
+from fastgan.knobs import is_integer
+from fastgan.settings import LATENTS
 from fastgan_kernels import normal, signs, uniform
 
 SMALLEST_NORM = 1e-10

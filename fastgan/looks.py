@@ -13,7 +13,7 @@ from fastgan.callbacks import Callback
 from fastgan.data.dataset import DataSpec
 from fastgan.errors import UserError
 from fastgan.json_rows import Row, append_row, read_rows, write_rows
-from fastgan.settings import is_integer
+from fastgan.knobs import is_integer
 
 if TYPE_CHECKING:
     from fastgan.trainer import Trainer

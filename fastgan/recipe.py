@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastgan.errors import UserError, nearest, shown
+from fastgan.knobs import check_fields, checked, knob
 from fastgan.looks import EVERY
 from fastgan.outside import check_regular
 from fastgan.quality import METRICS
-from fastgan.settings import READERS, Settings, check_fields, checked, default, knob
+from fastgan.settings import READERS, Settings, default
 
 LONGEST = 1 << 15
 """Bytes of a recipe. What takes TOML's reader longest takes it some seconds then."""

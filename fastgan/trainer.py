@@ -19,8 +19,9 @@ from fastgan.divergence import Watch, divergence, in_words
 from fastgan.errors import Diverged, UserError, shown
 from fastgan.forms import running_moments
 from fastgan.generator import Generator
+from fastgan.knobs import is_integer
 from fastgan.own_loop import check_part, check_schedules
-from fastgan.settings import Settings, is_integer
+from fastgan.settings import Settings
 from fastgan.state import STATISTICS, Gan
 from fastgan.step import (
     TRAIN,

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import fastgan_kernels
 from fastgan import networks, settings
 from fastgan.errors import UserError
+from fastgan.knobs import check_fields, checked
 from fastgan.recipe import KNOBS, Knob
-from fastgan.settings import Settings, check_fields, checked
+from fastgan.settings import Settings
 
 WRONG_TYPES = {
     bool: ([1, "yes", None], "true or false"),
