@@ -102,22 +102,32 @@ class Best(Looks):
             self._trainer, self._best = trainer, None
             for row in self.rows:
                 self._note(row)
-            if self.best is not None and self.file is not None:
+            if self.file is not None and trainer.step:
                 self._check_kept(self.file)
         # Who trains on after a stop for want of patience has some again.
         self._anew = len(self.rows) if self.patience and self._waited() >= self.patience else 0
 
     def _check_kept(self, file: Path) -> None:
-        """Forget the looks so far where their best generator is lost: a better one than it was may never come."""
+        """Say where the best generator so far is lost, or how good it is, and forget the looks that found it.
+
+        A better one than it was may never come.
+        """
         from fastgan.gan import load
 
-        try:
-            load(file)
-        except UserError as error:
-            wrong = error.what if isinstance(error, Damaged) else f"{file} is missing"
-            self.say(f"{wrong}; the best generator is looked for anew")
+        course, lost = file.with_suffix(".jsonl"), ""
+        if file.exists():
+            try:
+                load(file)
+                if self.best is None:
+                    lost = f"{course} does not say how good {file.name} is by {self.metric}"
+            except Damaged as error:
+                lost = error.what
+        elif self.best is not None:
+            lost = f"{file} is missing"
+        if lost:
+            self.say(f"{lost}; the best generator is looked for anew")
             self.rows, self._best = [], None
-            write_rows(file.with_suffix(".jsonl"), self.rows)
+            write_rows(course, self.rows)
 
     def look(self, trainer: Trainer) -> Row:
         classes = self._classes if len(self._classes) else None

@@ -109,6 +109,7 @@ def _settings_from(values: dict[str, Any], path: str | Path) -> Settings:
             "a newer one wrote it: upgrade fastgan"
         )
     settings = Settings(**values)
+    settings.forget_unread()
     settings.check()
     return settings
 

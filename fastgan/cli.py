@@ -109,7 +109,8 @@ def train(
     wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
     if steps is not None and not wanted.run.steps:
         raise UserError("steps is 0; it must be at least 1")
-    if data is not None and wanted.data.source not in ("file", "fashion-mnist"):
+    its_own = wanted.data.source == "fashion-mnist" and Path(data or "").is_dir()
+    if data is not None and wanted.data.source != "file" and not its_own:
         # How many rows the recipe's own source makes, and what of, says nothing of others.
         wanted.data = DataSettings("file", wanted.data.path, labels=wanted.data.labels)
         wanted.description = f"recipe {wanted.name} on other data"
@@ -272,13 +273,14 @@ def _introduce(trainer: Trainer, folder: Path) -> None:
 
 
 def _changed(recipe: Recipe, assignments: list[str]) -> Recipe:
-    """Override keys one after the other; of epochs and steps, the last one given counts."""
+    """Override keys; of epochs and steps, the last one given counts."""
     from fastgan.recipe import override
 
-    for assignment in assignments:
-        recipe = override(recipe, assignment)
-        if assignment.partition("=")[0].strip() == "run.epochs":
-            recipe.run.steps = 0
+    recipe = override(recipe, *assignments)
+    paths = [assignment.partition("=")[0].strip() for assignment in assignments]
+    lengths = [path for path in paths if path in ("run.epochs", "run.steps")]
+    if lengths[-1:] == ["run.epochs"]:
+        recipe.run.steps = 0
     return recipe
 
 
@@ -305,13 +307,11 @@ def _load_generator(run: Path, best: bool = False) -> Generator:
         if best:
             raise UserError(f"--best was given with {run}; give a run's folder, or leave --best out")
         return load(run)
-    if best and not (run / BEST).exists():
-        settings = load_run(run).run
-        raise UserError(
-            f"{run} holds no {BEST} yet; it comes with a look, at every {settings.monitor_every:,} steps"
-            if settings.metric
-            else f"{run} holds no {BEST}; give a run's folder trained with --best-metric"
-        )
-    if not best and not (run / GENERATOR).exists():
-        raise UserError(f"{run} holds no {GENERATOR}; give a run's folder after its first checkpoint")
-    return load(run / (BEST if best else GENERATOR))
+    name, advice = GENERATOR, "give a run's folder after its first checkpoint"
+    if best:
+        name, advice = BEST, "give a run's folder trained with --best-metric"
+    if not (run / name).exists():
+        if best and load_run(run).run.metric:
+            advice = f"train on past a look, which are {load_run(run).run.monitor_every:,} steps apart: --resume {run}"
+        raise UserError(f"{run} holds no {name}; {advice}")
+    return load(run / name)

@@ -18,6 +18,7 @@ from fastgan.stats import WINDOW, unique_share
 
 if TYPE_CHECKING:
     from fastgan.networks import Network
+    from fastgan.settings import Settings
     from fastgan.trainer import Trainer
 
 PROBE = 500
@@ -80,7 +81,17 @@ class Monitor(Looks):
         self._near = nearness(self.real, neighbours(count))
         # Of labelled rows the settings need not say how many classes there are, which decides what can be advised.
         self._settings = replace(trainer.settings, n_classes=trainer.n_classes)
-        self._state, self.verdict = verdicts.verdict(self.rows, self._settings)
+        self._dataset = trainer.dataset
+        self._state, self.verdict = self._judge()
+
+    def _judge(self) -> tuple[str, str]:
+        return verdicts.verdict(self.rows, self._settings, self._check)
+
+    def _check(self, settings: Settings) -> None:
+        from fastgan.trainer import check_data
+
+        settings.check()
+        check_data(settings, self._dataset, least_rows=settings.batch_size)
 
     def next_step(self, step: int) -> int:
         regular = super().next_step(step)
@@ -118,7 +129,7 @@ class Monitor(Looks):
     def take(self, trainer: Trainer) -> None:
         super().take(trainer)
         before = self._state
-        self._state, self.verdict = verdicts.verdict(self.rows, self._settings)
+        self._state, self.verdict = self._judge()
         self._said = self._state != before
         if self._said:
             self._tell()

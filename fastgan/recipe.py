@@ -154,15 +154,18 @@ def source_text(name_or_file: str | Path) -> str:
     return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def load(name_or_file: str | Path) -> Recipe:
-    """Return the packaged recipe of that name, or the one in a file whose name ends in ``.toml``."""
+def load(name_or_file: str | Path, of_run: bool = False) -> Recipe:
+    """Return the packaged recipe of that name, or the one in a file whose name ends in ``.toml``; see `parse`."""
     text = source_text(name_or_file)
     name = str(name_or_file)
-    return parse(text, Path(name).stem if name.endswith(".toml") else name, name)
+    return parse(text, Path(name).stem if name.endswith(".toml") else name, name, of_run)
 
 
-def parse(text: str, name: str, origin: str = "") -> Recipe:
+def parse(text: str, name: str, origin: str = "", of_run: bool = False) -> Recipe:
     """Return the checked recipe that TOML `text` describes; keys it leaves out keep their defaults.
+
+    One `of_run`, as `to_toml` writes it, says at least where its data are from, and an older fastgan may have let it
+    have keys without effect.
 
     Raises `UserError`, its line beginning with `origin` (the file it was read from) or else the name, for text
     that is not TOML, an unknown section or key, and an impossible type or value.
@@ -171,21 +174,36 @@ def parse(text: str, name: str, origin: str = "") -> Recipe:
     try:
         if len(text) > LONGEST:
             raise UserError(f"longer than any recipe; the most is {LONGEST:,} letters")
-        for key, value in _toml(text).items():
+        said = _toml(text)
+        for key, value in said.items():
             _set_top_level(recipe, key, value)
+        if of_run:
+            if "source" not in said.get("data", {}):
+                raise UserError("not whole, for it names no source of data; put back what the training wrote")
+            recipe.gan.forget_unread()
         check(recipe)
     except UserError as error:
         raise UserError(f"recipe {origin or name}: {error}") from None
     return recipe
 
 
-def override(recipe: Recipe, assignment: str) -> Recipe:
-    """Return a copy of `recipe` changed by ``section.key=value``; the one given stays as it is.
+def override(recipe: Recipe, *assignments: str) -> Recipe:
+    """Return a copy of `recipe` changed by each ``section.key=value``; the one given stays as it is.
 
-    The value is read as TOML; a bare word is text. Only this one knob is checked, so that several overrides
-    need to agree with each other only after the last: `check` that one. A method that is turned off takes with it
-    what the recipe says of it, such as ``penalty_weight`` with ``training.gradient_penalty=none``.
+    A value is read as TOML; a bare word is text. Each knob is checked by itself, whether they agree is not: `check`
+    that. A method that is turned off takes with it what the recipe says of it, such as ``penalty_weight`` with
+    ``training.gradient_penalty=none``, but nothing that was assigned here.
     """
+    changed = deepcopy(recipe)
+    assigned = {_assign(changed, assignment) for assignment in assignments}
+    for name, reader in READERS.items():
+        if name not in assigned and assigned & set(reader.others) and changed.gan.is_unread(name):
+            setattr(changed.gan, name, default(name))
+    return changed
+
+
+def _assign(recipe: Recipe, assignment: str) -> str:
+    """Change a recipe by ``section.key=value``; returns the key."""
     target, equals, text = assignment.partition("=")
     target, text = target.strip(), text.strip()
     section, dot, key = target.partition(".")
@@ -195,12 +213,8 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
         raise UserError(f"{assignment!r} is not section.key=value, such as training.batch_size=128")
     found = _find(section, key)
     value = checked(key, _value(text, found.hint), found.hint, found.field)
-    changed = deepcopy(recipe)
-    setattr(getattr(changed, found.part), key, value)
-    for name, reader in READERS.items():
-        if key in reader.others and changed.gan.is_unread(name):
-            setattr(changed.gan, name, default(name))
-    return changed
+    setattr(getattr(recipe, found.part), key, value)
+    return key
 
 
 def check(recipe: Recipe) -> None:

@@ -96,12 +96,7 @@ def load_run(folder: Path) -> Recipe:
     path = folder / RECIPE
     if not path.is_file():
         raise UserError(f"{folder} holds no run (there is no {RECIPE}); give the folder of a run")
-    recipe = recipes.load(path)
-    if recipe == recipes.Recipe(recipe.name):  # for a recipe that says nothing is the defaults
-        raise UserError(
-            f"{path} says nothing, so that what {folder} learnt is not known; put back what it was"
-        )
-    return recipe
+    return recipes.load(path, of_run=True)
 
 
 def load_test(recipe: Recipe, dataset: Dataset, path: Path | None = None) -> Dataset | None:
@@ -111,16 +106,18 @@ def load_test(recipe: Recipe, dataset: Dataset, path: Path | None = None) -> Dat
         return load_test_split(data.source, data.path)
     if dataset.truth:
         raise UserError(f"--test is {path} but fresh rows of {data.source!r} can be drawn; leave it out")
-    inside = path.suffix.lower() in (".csv", ".npz", ".parquet")  # else they have a file of their own
-    return load_more(str(path), dataset, data.labels if inside else "auto")
+    # Elsewhere labels have a file of their own, which is not that of these rows.
+    named = all(Path(each).suffix.lower() in (".csv", ".npz", ".parquet") for each in (path, data.path))
+    return load_more(str(path), dataset, data.labels if named else "auto")
 
 
 def changed_data(folder: Path, dataset: Dataset) -> str:
     """Say how `dataset` differs from what the run in `folder` learnt; empty where it does not, or nothing tells."""
     with contextlib.suppress(UserError):
-        change = newest_checkpoint(folder, lambda text: None).change_of(dataset)
+        stored = newest_checkpoint(folder, lambda text: None)
+        change = stored.change_of(dataset) if stored.kind == "checkpoint" else ""
         if change:
-            return f"note: {dataset.name} was changed since the training ({change}); real rows are of what it is now"
+            return f"note: {dataset.name} was changed since the training ({change}); figures are of what it is now"
     return ""
 
 
@@ -274,7 +271,7 @@ def _restore(trainer: Trainer, recipe: Recipe, folder: Path, say: Callable[[str]
         return
     stored = newest_checkpoint(folder, say)
     stored.check_settings(trainer.settings)
-    then = recipes.parse(stored.recipe, recipe.name)
+    then = recipes.parse(stored.recipe, recipe.name, of_run=True)
     changed = [
         line
         for line in recipes.differences(then, recipe)

@@ -264,12 +264,23 @@ class Settings:
                 f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
                 "class; set packing to 1 or n_classes to 0"
             )
+        rate = max(self.generator_lr, self.discriminator_lr)
+        if self.weight_decay * rate >= 1:
+            raise UserError(
+                f"weight_decay is {self.weight_decay} at a learning rate of {rate}, which would turn "
+                f"signs around; give less than {1 / rate:g}"
+            )
         self._check_unread()
 
     def is_unread(self, name: str) -> bool:
         """Whether the knob of that name has no effect, since none of its readers has a value with which it has."""
         reader = READERS.get(name)
         return reader is not None and all(getattr(self, other) in reader.idle for other in reader.others)
+
+    def forget_unread(self) -> None:
+        """Give knobs without effect their defaults, for an older fastgan let a run have others."""
+        for name in filter(self.is_unread, READERS):
+            setattr(self, name, default(name))
 
     def _check_unread(self) -> None:
         """Raise `UserError` for a knob that has no effect because another is not set."""
@@ -284,12 +295,6 @@ class Settings:
                     f"{name} is {given!r} but {found}, so that it has no effect; "
                     f"set {other}{needed and ' to '}{needed}, or set {name} to {usual!r}"
                 )
-        rate = max(self.generator_lr, self.discriminator_lr)
-        if self.weight_decay * rate >= 1:
-            raise UserError(
-                f"weight_decay is {self.weight_decay} at a learning rate of {rate}, which would turn "
-                f"signs around; give less than {1 / rate:g}"
-            )
 
     def _check_form(self, player: str) -> None:
         """Raise `UserError` where a player's layers would have two forms that do not go together."""

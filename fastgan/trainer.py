@@ -14,7 +14,7 @@ from fastgan.build import build_gan, rescheduled
 from fastgan.callbacks import Callback
 from fastgan.data.build import as_array
 from fastgan.data.dataset import Dataset
-from fastgan.data.labels import encode_labels, labels_to_classes
+from fastgan.data.labels import encode_labels, labels_to_classes, list_names
 from fastgan.divergence import Watch, divergence, in_words
 from fastgan.errors import Diverged, UserError, shown
 from fastgan.forms import running_moments
@@ -227,8 +227,8 @@ class Trainer:
             )
         if n_classes and new.class_names != old.class_names:
             raise UserError(
-                f"the classes are {', '.join(new.class_names) or 'numbers'} but this GAN learnt "
-                f"{', '.join(old.class_names) or 'numbers'}; make a new GAN"
+                f"the classes are {list_names(new.class_names) or 'numbers'} but this GAN learnt "
+                f"{list_names(old.class_names) or 'numbers'}; make a new GAN"
             )
         with self.backend.only_here():
             self.dataset = replace(dataset, spec=old)

@@ -6,7 +6,7 @@ The figures are those of `fastgan.monitor`; every threshold stands here, with it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -104,8 +104,13 @@ def state_of(row: Row, past: Sequence[Row], settings: Settings) -> str:
     return "sparse" if _leaves_out(row, past) else BALANCED
 
 
-def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
-    """The state that held at `HOLD` looks in a row, last, and what to say of it; ("", why not) before there was one."""
+def verdict(
+    rows: Sequence[Row], settings: Settings, check: Callable[[Settings], object] = Settings.check
+) -> tuple[str, str]:
+    """The state that held at `HOLD` looks in a row, last, and what to say of it; ("", why not) before there was one.
+
+    ``check(settings)`` raises `UserError` for settings that cannot be, or not with these data; so none is advised.
+    """
     settled, count = -1, 0
     for i, row in enumerate(rows):
         count = count + 1 if i and row["state"] == rows[i - 1]["state"] else 1
@@ -118,7 +123,7 @@ def verdict(rows: Sequence[Row], settings: Settings) -> tuple[str, str]:
     what = _description(state, row, settings)
     if state == BALANCED:
         return state, what
-    advice = [text for each in _advice(state, row, settings) if (text := _in_words(each, settings))]
+    advice = [text for each in _advice(state, row, settings) if (text := _in_words(each, settings, check))]
     return state, f"{what}, for {lasted:,} steps; in a new training try {_any_of(advice)}"
 
 
@@ -164,12 +169,12 @@ def _description(state: str, row: Row, settings: Settings) -> str:
     return f"balanced: D judges {rights} rightly; {covered}"
 
 
-def _in_words(advice: Advice, settings: Settings) -> str:
-    """Advice as the command line's `--set` takes it; empty where settings refuse it beside others."""
+def _in_words(advice: Advice, settings: Settings, check: Callable[[Settings], object]) -> str:
+    """Advice as the command line's `--set` takes it; empty where it is refused beside what else is set."""
     if isinstance(advice, str):
         return advice
     try:
-        replace(settings, **advice).check()
+        check(replace(settings, **advice))
     except UserError:
         return ""
     known = Settings.__dataclass_fields__

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import fastgan
 from fastgan import checkpoint
@@ -159,6 +160,35 @@ def test_a_best_generator_that_is_lost_is_looked_for_anew(make_trainer, tmp_path
     resumed = Scripted([6], path=path, say=said.append)
     trainer.train(5, [resumed])
     assert resumed.best["step"] == 20 and len(resumed.rows) == 4 and len(said) == 3
+
+
+@pytest.mark.parametrize("course", [None, "", "no json\n"])
+def test_a_best_generator_whose_course_is_lost_is_not_replaced_in_silence(make_trainer, tmp_path, course):
+    trainer, path, said = make_trainer(), tmp_path / "best.safetensors", []
+    trainer.train(10, [Scripted([1, 2], path=path)])
+    path.with_suffix(".jsonl").unlink()
+    if course is not None:
+        path.with_suffix(".jsonl").write_text(course)
+    trainer.train(10, [Scripted([5, 4], path=path, say=said.append)])
+    assert said == [
+        f"{tmp_path / 'best.jsonl'} does not say how good best.safetensors is by mmd; the best generator is looked "
+        "for anew",
+        f"step 20: best mmd 4 at step 20, kept in {path}",
+    ]
+
+
+def test_what_is_no_best_generator_is_left_alone(make_trainer, tmp_path):
+    trainer, path = make_trainer(), tmp_path / "best.safetensors"
+    trainer.train(5, [Scripted([1], path=path)])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=r"best.safetensors"):
+        trainer.train(5, [Scripted([1], path=path)])
+    assert path.with_suffix(".jsonl").read_text().count("\n") == 1
+    path.rmdir()
+    save_file({"w": np.zeros(2)}, path)
+    with pytest.raises(UserError, match=r"best.safetensors is a safetensors file of another program"):
+        trainer.train(5, [Scripted([1], path=path)])
 
 
 def test_no_look_with_a_figure_keeps_no_generator(make_trainer, tmp_path):

@@ -237,6 +237,14 @@ def test_other_classes_than_the_checkpoints(make_trainer, path):
         checkpoint.restore(make_trainer("bytes"), checkpoint.Stored(path))
 
 
+def test_a_file_of_an_older_fastgan_may_hold_knobs_without_effect(trainer, path):
+    checkpoint.save_checkpoint(trainer, path)
+    edit(path, settings={"momentum": 0.9, "maxout_pieces": 3})
+    stored = checkpoint.Stored(path)
+    assert stored.settings == trainer.settings
+    checkpoint.restore(trainer, stored)
+
+
 def test_other_settings_than_the_checkpoints(trainer, path):
     stored = checkpoint.Stored(path)
     stored.check_settings(trainer.settings)

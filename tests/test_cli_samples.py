@@ -127,7 +127,7 @@ def test_the_best_generator_of_a_training_without_a_look(
     assert said[1].startswith("step 5: no best generator was kept")
     assert main(["sample", str(folder), "--best"]) == 2
     assert mistake(capsys.readouterr().err) == (
-        f"{folder} holds no best.safetensors yet; it comes with a look, at every 1,000 steps"
+        f"{folder} holds no best.safetensors; train on past a look, which are 1,000 steps apart: --resume {folder}"
     )
 
 
@@ -200,7 +200,7 @@ def test_evaluate_says_that_the_data_were_changed_since(
     assert main(["evaluate", "run", "--json"]) == 0
     said = capsys.readouterr().err
     assert said == (
-        f"note: flowers.csv was changed since the training ({change}); real rows are of what it is now\n"
+        f"note: flowers.csv was changed since the training ({change}); figures are of what it is now\n"
     )
     for name in ("checkpoint", "checkpoint-before"):  # without which nothing tells
         (flowers_run / f"{name}.safetensors").unlink(missing_ok=True)
@@ -251,11 +251,8 @@ def test_evaluate_measures_beside_rows_that_were_not_learnt_from(
 @pytest.mark.parametrize(
     ("header", "line", "message"),
     [
-        (
-            "a,species,c",
-            "1,rose,2",
-            "test.csv: columns is ('a', 'c') but the data learnt from have ('a', 'b'); give",
-        ),
+        ("a,species,c", "1,rose,2", "test.csv: columns a, c; expected a, b, in this order"),
+        ("b,a,species", "1,2,rose", "test.csv: columns b, a; expected a, b, in this order"),
         ("a,b,species", "1,2,tulip", "test.csv holds the label 'tulip'; the classes are lily, rose"),
         ("a,b,kind", "1,2,rose", "test.csv: no column 'species'"),
         ("a,b,species", "1,x,rose", "test.csv: line 2, column 'b' holds 'x'"),
@@ -269,6 +266,33 @@ def test_test_rows_of_another_kind_are_refused(
     assert mistake(capsys.readouterr().err).startswith(message)
     assert main(["evaluate", "run", "--test", "missing.csv"]) == 2
     assert mistake(capsys.readouterr().err).startswith("missing.csv: no such file")
+
+
+def test_what_is_said_of_test_rows(flowers_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("few.csv").write_text("\n".join(["a,b,species", *["1,2,rose"] * 5]))
+    assert main(["evaluate", "run", "--test", "few.csv"]) == 2
+    assert mistake(capsys.readouterr().err).startswith("few.csv: 5 rows are too few to compare with")
+    assert main(["evaluate", "run", "--test", "flowers.csv"]) == 2
+    assert mistake(capsys.readouterr().err) == "flowers.csv holds the rows that were learnt from; give others"
+
+
+def test_test_rows_of_arrays_whose_labels_have_a_file_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(90, 3))
+    np.save("rows.npy", rows[:60])
+    np.save("labels.npy", np.arange(60) % 2)
+    np.savez("test.npz", x=rows[60:], y=np.arange(30) % 2)
+    np.save("test.npy", rows[60:])
+    given = ["--data", "rows.npy", "--set", "data.labels=labels.npy", "--steps", "2", "--batch-size", "16"]
+    assert main(["train", "ring", *SMALL_PLAYERS, *given, "--log", "quiet", "--out", "run"]) == 0
+    assert main(["evaluate", "run", "--json", "--test", "test.npz"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run", "--test", "test.npy"]) == 2
+    assert mistake(capsys.readouterr().err).startswith(
+        "test.npy: no labels, which the data learnt from have; give"
+    )
 
 
 def test_test_rows_where_fresh_ones_can_be_drawn(ring_run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Recipes: the packaged ones, reading and writing, overrides, and every refusal in one line."""
 
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -152,6 +153,50 @@ def test_a_method_that_is_turned_off_takes_its_own_knobs_with_it(name, off):
     without = recipes.override(changed, "training.gradient_penalty=none")
     odd = recipes.override(without, "training.penalty_weight=2")
     assert "penalty_weight is 2.0 but gradient_penalty is 'none'" in refusal(recipes.check, odd)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize(
+    ("assignments", "name", "value"),
+    [
+        (
+            [
+                "model.maxout_pieces=3",
+                "model.generator_activation=relu",
+                "model.discriminator_activation=maxout",
+            ],
+            "maxout_pieces",
+            3,
+        ),
+        (
+            [
+                "model.leaky_slope=.1",
+                "model.discriminator_activation=relu",
+                "model.generator_activation=leaky_relu",
+            ],
+            "leaky_slope",
+            0.1,
+        ),
+        (["optimiser.momentum=.5", "optimiser.optimiser=sgd", "training.batch_size=8"], "momentum", 0.5),
+    ],
+)
+def test_what_was_assigned_stays_in_any_order(assignments, name, value, order):
+    changed = recipes.override(recipes.load("ring"), *[assignments[i] for i in order])
+    recipes.check(changed)
+    assert getattr(changed.gan, name) == value
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_was_assigned_without_effect_is_refused_in_any_order(order):
+    assignments = ["optimiser.beta1=0.9", "optimiser.optimiser=sgd"]
+    odd = recipes.override(recipes.load("ring"), *assignments[::order])
+    assert "beta1 is 0.9 but optimiser is 'sgd'" in refusal(recipes.check, odd)
+
+
+def test_a_run_of_an_older_fastgan_may_hold_knobs_without_effect():
+    text = recipes.to_toml(recipes.load("ring")).replace("momentum = 0.0", "momentum = 0.9")
+    assert "momentum is 0.9" in refusal(recipes.parse, text, "ring")
+    assert recipes.parse(text, "ring", of_run=True) == recipes.load("ring")
 
 
 def test_an_optimiser_takes_its_own_knobs_with_it():

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from fastgan.errors import UserError
 from fastgan.recipe import Recipe, check, override
 from fastgan.settings import LOSSES, Settings
 from fastgan.verdicts import BOUNDARIES, HOLD, boundary, state_of, verdict
@@ -212,6 +213,18 @@ def test_the_figures_are_the_newest_that_show_the_state():
     settings = Settings()
     rows = rows_of(settings, WINS, WINS, WINS, dict(WINS, d_real=0.975), {})
     assert verdict(rows, settings)[1].startswith("D wins: D(x) = 0.97, D(G(z)) = 0.01, for 3,000 steps")
+
+
+def test_what_the_data_do_not_allow_is_not_advised():
+    def check(settings):
+        if settings.batch_size > 100:
+            raise UserError("there are 100 rows")
+
+    rows = rows_of(Settings(), *[dict(unique=0.03)] * HOLD)
+    assert "training.batch_size=128" in verdict(rows, Settings())[1]
+    assert verdict(rows, Settings(), check)[1].endswith(
+        "; in a new training try optimiser.generator_lr=0.0001, training.n_critic=2 or training.loss=hinge"
+    )
 
 
 @pytest.mark.parametrize(

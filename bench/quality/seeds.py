@@ -66,9 +66,7 @@ class Stored:
 def changed_recipe(name: str, changes: Sequence[str]) -> Recipe:
     """The recipe `name`, packaged or of `RECIPES`, with ``section.key=value`` changes."""
     own = RECIPES / f"{name}.toml"
-    recipe = recipes.load(str(own) if own.exists() else name)
-    for change in changes:
-        recipe = recipes.override(recipe, change)
+    recipe = recipes.override(recipes.load(str(own) if own.exists() else name), *changes)
     recipes.check(recipe)
     return recipe
 

@@ -14,7 +14,7 @@ from fastgan.data.dataset import Dataset, DataSpec, require
 from fastgan.data.digits import load_digits
 from fastgan.data.fashion_mnist import load_fashion_mnist
 from fastgan.data.files import load_file
-from fastgan.data.labels import encode_labels, labels_to_classes
+from fastgan.data.labels import same_classes
 from fastgan.data.synthetic import make_grid, make_ring, make_sequences, make_tokens
 from fastgan.errors import nearest
 
@@ -112,18 +112,26 @@ def load_more(path: str, dataset: Dataset, labels: str = "auto") -> Dataset:
     """
     spec, name = dataset.spec, Path(path).name
     raw = load_file(path, labels if spec.n_classes else "none")
-    differ = f"{name}: columns is {raw.columns!r} but the data learnt from have {spec.columns!r}"
-    require(raw.columns == spec.columns, f"{differ}; give rows of the same columns")
     rows = rows_like(spec, raw.array, name)
-    if not spec.n_classes:
-        return Dataset(rows, dataset.labels[:0], spec, name)
-    known = raw.labels is not None
-    require(known, f"{name}: no labels, which the data learnt from have; give rows with labels")
-    found = np.asarray(raw.labels)
-    given = np.array(raw.class_names)[found] if raw.class_names else found
-    given = labels_to_classes(given, spec.n_classes, spec.class_names, f"{name} holds the label")
-    classes, _, _ = encode_labels(given, len(rows), spec.n_classes, (), name)
-    return Dataset(rows, classes, spec, name)
+    size, learnt = raw.array.shape[1:3], spec.image_shape[:2]
+    require(raw.array.ndim == 2 or size == learnt, f"{name}: pictures of {size} pixels, expected {learnt}")
+    differ = f"{name}: columns {', '.join(raw.columns)}; expected {', '.join(spec.columns) or 'none'}, in this order"
+    require(raw.columns == spec.columns, differ)
+    classes = dataset.labels[:0]
+    if spec.n_classes:
+        known = raw.labels is not None
+        advice = "give rows with labels, such as .npz with x and y"
+        require(known, f"{name}: no labels, which the data learnt from have; {advice}")
+        found = np.asarray(raw.labels)
+        names = np.array(raw.class_names)[found] if raw.class_names else found
+        classes = same_classes(names, spec.n_classes, spec.class_names, f"{name} holds the label")
+        require(
+            classes.shape == (len(rows),),
+            f"{name}: {len(classes)} labels of {len(rows)} rows; give one a row",
+        )
+    more = Dataset(rows, classes, spec, name)
+    require(more.digest() != dataset.digest(), f"{name} holds the rows that were learnt from; give others")
+    return more
 
 
 def _check_option(source: str, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:

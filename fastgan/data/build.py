@@ -195,7 +195,9 @@ def to_storage(rows: np.ndarray, vocabulary: int = 0) -> np.ndarray:
 
 def _check_tokens(rows: np.ndarray, vocabulary: int, name: str) -> None:
     require(rows.dtype.kind in "iu", f"{name}: tokens of dtype {rows.dtype}, expected whole numbers")
-    check_range(rows, 0, vocabulary - 1, f"{name}: token", f"tokens are 0 to {vocabulary - 1}")
+    check_range(
+        rows, 0, vocabulary - 1, f"{name}: token", f"tokens are 0 to vocabulary - 1 = {vocabulary - 1}"
+    )
 
 
 def _kind_of(raw: Raw, array: np.ndarray, image_shape: tuple[int, ...], name: str) -> Kind:

@@ -187,7 +187,7 @@ class Dataset:
 
 def check_like(spec: DataSpec, dataset: Dataset) -> None:
     """Raise `UserError` unless rows of `dataset` are of the form that a generator learnt, classes included."""
-    names = ("width", "vocabulary", "n_classes", "class_names", "columns")
+    names = ("width", "image_shape", "vocabulary", "n_classes", "class_names", "columns")
     for name in names:
         learnt, found = getattr(spec, name), getattr(dataset.spec, name)
         require(

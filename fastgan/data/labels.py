@@ -92,6 +92,24 @@ def labels_to_classes(
     return np.array([known[text] for text in texts], np.int64)[places].reshape(labels.shape)
 
 
+def same_classes(labels: np.ndarray, n_classes: int, class_names: tuple[str, ...], what: str) -> np.ndarray:
+    """Class numbers int64 of labels (n,) of more rows, which must be called as those that were learnt were.
+
+    Raises
+    ------
+    UserError
+        For a label that is none of them; `what` begins its line, such as "y holds the label".
+    """
+    if not _is_text(labels):
+        _check_whole(labels, what)
+    place = {text: number for number, text in enumerate(class_names or _numbered(n_classes))}
+    texts = [str(label) if isinstance(label, str) else str(int(label)) for label in labels.tolist()]
+    for text in texts:
+        if text not in place:
+            raise UserError(f"{what} {text!r}; {describe(n_classes, class_names)}")
+    return np.array([place[text] for text in texts], np.int64)
+
+
 def describe(n_classes: int, class_names: tuple[str, ...]) -> str:
     """Return "the classes are ..." for an error message."""
     plain = not class_names or class_names == _numbered(n_classes)

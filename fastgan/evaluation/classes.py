@@ -6,7 +6,7 @@ import numpy as np
 
 from fastgan.backends import blas_threads
 from fastgan.data.dataset import DataSpec
-from fastgan.evaluation.measures import Measures, Result, add_measures
+from fastgan.evaluation.measures import Measures, Result, add_measures, check_rows
 from fastgan.evaluation.rows import Labelled
 
 
@@ -22,6 +22,7 @@ def evaluate_classes(
     """
     from fastgan.classifier import train_classifier
 
+    check_rows(generated=generated[0], train=train[0], test=test[0])
     rng = np.random.default_rng(seed)
     judge = train_classifier(*train, spec, seed)
     names = spec.class_names or tuple(map(str, range(spec.n_classes)))
@@ -57,8 +58,11 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Frechet distance of the normal distributions fitted to rows (n, width) and (m, width).
 
     ``|mean_a - mean_b|^2 + trace(A + B - 2 (A B)^(1/2))`` with covariances A and B (Dowson and Landau 1982; Heusel et
-    al. 2017). It is zero at best, and the higher the fewer the rows: compare it at one number of rows.
+    al. 2017). It is zero at best, and the higher the fewer the rows: compare it at one number of rows. It is NaN of
+    rows that are not finite, and of fewer than two of a kind.
     """
+    if min(len(a), len(b)) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("nan")
     a, b = a.astype(np.float64), b.astype(np.float64)
     first, second = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (a, b))
     values, vectors = np.linalg.eigh(first)

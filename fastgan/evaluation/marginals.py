@@ -51,15 +51,19 @@ def evaluate_marginals(
                 measures |= {f"{name}, mean": float(error.mean()), f"{name}, worst": float(error.max())}
         for name, error in distances.items():
             if ordered and width <= MOST_COLUMNS_SHOWN:
-                measures |= {f"{name}, {_apart(key)}": float(e) for key, e in zip(names, error, strict=True)}
+                keys = [_apart(column, names) for column in names]
+                measures |= {f"{name}, {key}": float(each) for key, each in zip(keys, error, strict=True)}
         return measures
 
     return side_by_side(measure, generated=generated, real=real)
 
 
-def _apart(name: str) -> str:
-    """A column's name, told apart from what the summaries of all columns are called."""
-    return f"column {name}" if name in ("mean", "worst") else name
+def _apart(name: str, names: tuple[str, ...]) -> str:
+    """A column's name, told apart from what the summaries of all columns are called, and from other columns."""
+    apart = name
+    while apart in ("mean", "worst") or (apart != name and apart in names):
+        apart = f"column {apart}"
+    return apart
 
 
 def ks_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

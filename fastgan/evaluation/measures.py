@@ -17,13 +17,16 @@ Result = dict[str, dict[str, float | None]]
 
 def check_rows(**rows: np.ndarray) -> None:
     """Raise `UserError` unless each keyword's rows are (n, width) finite numbers, n at least 2, all of one width."""
-    shapes = {who: np.shape(each) for who, each in rows.items()}
-    width = next(iter(shapes.values()))[1:]
     for who, each in rows.items():
-        fits = len(shapes[who]) == 2 and shapes[who][0] > 1 and shapes[who][1:] == width and width != (0,)
-        others = f", and the {next(iter(rows))} ones have {width[0]} columns" if len(width) == 1 else ""
-        require(fits, f"{who} rows have shape {shapes[who]}; expected (n, width), n at least 2{others}")
+        fits = each.ndim == 2 and each.shape[0] > 1 and each.shape[1] > 0
+        require(fits, f"{who} rows have shape {each.shape}; expected (n, width), n at least 2")
+        require(each.dtype.kind in "biuf", f"{who} rows are {each.dtype}; expected real numbers")
         require(bool(np.isfinite(each).all()), f"{who} rows hold NaN or infinity; leave such rows out")
+    widths = {who: each.shape[1] for who, each in rows.items()}
+    found = ", ".join(f"{width} of {who} rows" for who, width in widths.items())
+    require(
+        len(set(widths.values())) == 1, f"rows are of different widths ({found}); give them the same columns"
+    )
 
 
 def side_by_side(measure: Callable[[np.ndarray], Measures], **rows: np.ndarray) -> Result:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastgan.data.dataset import require
 from fastgan.data.synthetic import draw_mixture
-from fastgan.evaluation.measures import Result, add_measures, side_by_side
+from fastgan.evaluation.measures import Result, add_measures, check_rows, side_by_side
 
 SAMPLES = 2500
 PERFECT_DRAWS = 20
@@ -39,6 +40,9 @@ def evaluate_modes(
     generated: np.ndarray, centres: np.ndarray, std: float, rng: np.random.Generator
 ) -> Result:
     """Measure generated points (n, d), and beside them the mean of 20 sets of n from the true mixture."""
+    check_rows(generated=generated)
+    width = f"the centres have {centres.shape[1]} columns but the generated rows {generated.shape[1]}; give the same"
+    require(generated.shape[1] == centres.shape[1], width)
     result = side_by_side(lambda rows: mode_coverage(rows, centres, std), generated=generated)
     perfect = [
         mode_coverage(draw_mixture(centres, std, len(generated), rng), centres, std)

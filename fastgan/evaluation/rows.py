@@ -60,9 +60,9 @@ def draw_compared(sample: Sampler, dataset: Dataset, test: Dataset | None, seed:
     """
     spec, truth = dataset.spec, dataset.truth
     rng = np.random.default_rng((seed, _APART))
-    least = min(len(dataset), len(dataset) if test is None else len(test))
-    advice = f"evaluation needs at least {LEAST_ROWS}"
-    require(least >= LEAST_ROWS, f"{dataset.name}: {least} rows are too few to compare with; {advice}")
+    for each in (dataset, test or dataset):
+        few = f"{each.name}: {len(each)} rows are too few to compare with"
+        require(len(each) >= LEAST_ROWS, f"{few}; evaluation needs at least {LEAST_ROWS}")
     most = most_rows(dataset)
     count = max(most, sequences.rows_needed(spec.width, truth["bits"])) if "bits" in truth else most
     labels = draw_labels(dataset, count, rng)

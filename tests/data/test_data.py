@@ -70,6 +70,12 @@ def test_more_rows_of_what_was_learnt(tmp_path):
         UserError, match=r"^more.npz: no labels, which the data learnt from have; give rows with"
     ):
         load_more(str(tmp_path / "more.npz"), learnt)
+    with pytest.raises(UserError, match=r"^more.npz holds the rows that were learnt from; give others$"):
+        load_more(str(tmp_path / "more.npz"), from_arrays(rows))
+    np.savez(tmp_path / "more.npz", x=rows[1:], y=np.arange(7) % 3)  # of classes that have names
+    with pytest.raises(UserError, match=r"^more.npz holds the label '0'; the classes are a, b, c$"):
+        load_more(str(tmp_path / "more.npz"), from_arrays(rows, list("abcabcab")))
+    np.savez(tmp_path / "more.npz", x=rows[1:])
     with pytest.raises(UserError, match=r"^more.npz: rows of 3 values, expected 2$"):
         load_more(str(tmp_path / "more.npz"), from_arrays(rows[:, :2]))
     assert load_more(str(tmp_path / "more.npz"), from_arrays(rows)).labels.shape == (0,)
@@ -86,3 +92,7 @@ def test_more_pictures_in_folders(tmp_path):
     write("more", ["emu", "dog"])
     learnt = load_dataset("file", str(tmp_path / "learnt"))
     assert sorted(load_more(str(tmp_path / "more"), learnt).labels.tolist()) == [1, 1, 2, 2]
+    for size in ((3, 2), (6, 1)):
+        np.savez(tmp_path / "more.npz", x=np.zeros((4, *size), np.uint8), y=np.array(list("aabb")))
+        with pytest.raises(UserError, match=r"^more.npz: pictures of \(\d, \d\) pixels, expected \(2, 3\)$"):
+            load_more(str(tmp_path / "more.npz"), learnt)

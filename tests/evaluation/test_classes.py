@@ -24,6 +24,8 @@ def test_frechet_distance_of_a_shift_and_of_a_scale_by_hand():
         (4 * std**2).sum()
     )
     assert frechet_distance(rows, rows[::-1]) == pytest.approx(0, abs=1e-9)
+    for bad in (np.where(rows > 3, np.nan, rows), rows[:1], rows[:0]):
+        assert np.isnan([frechet_distance(bad, rows), frechet_distance(rows, bad)]).all()
     wide = np.random.default_rng(0).standard_normal((30, 256))
     assert 0 <= frechet_distance(wide, wide) < 1e-3
 

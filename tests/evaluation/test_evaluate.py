@@ -10,7 +10,9 @@ from fastgan.errors import UserError
 from fastgan.evaluation import (
     evaluate,
     evaluate_apart,
+    evaluate_classes,
     evaluate_marginals,
+    evaluate_modes,
     evaluate_neighbours,
     evaluate_two_sample,
 )
@@ -130,11 +132,31 @@ def test_rows_that_cannot_be_measured_are_one_line(measure):
         (rows[:0], r"rows have shape \(0, 3\); expected"),
         (rows[:, 0], r"rows have shape \(40,\); expected"),
         (rows[:, :0], r"rows have shape \(40, 0\); expected"),
+        (rows.astype(str), r"rows are <U32; expected real numbers"),
     ]:
         for place, who in enumerate(("generated", "reference", "real")):
             sets = [rows, rows, rows]
             sets[place] = bad
-            with pytest.raises(UserError, match=f"^({who}|reference) {message}[^\n]*$"):
+            with pytest.raises(UserError, match=f"^{who} {message}[^\n]*$"):
                 measure(*sets)
-    with pytest.raises(UserError, match=r"^real rows have .* and the generated ones have 3 columns$"):
+    with pytest.raises(
+        UserError,
+        match=r"^rows are of different widths \(3 of generated rows, 3 of reference rows, 2 of real rows\); give",
+    ):
         measure(rows, rows, rows[:, :2])
+
+
+def test_points_and_classes_that_cannot_be_measured_are_one_line():
+    rng, rows = np.random.default_rng(0), np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+    with pytest.raises(UserError, match=r"^generated rows hold NaN"):
+        evaluate_modes(rows * np.nan, np.zeros((2, 3)), 0.1, rng)
+    with pytest.raises(
+        UserError, match=r"^the centres have 2 columns but the generated rows 3; give the same$"
+    ):
+        evaluate_modes(rows, np.zeros((2, 2)), 0.1, rng)
+    labels = np.arange(40) % 2
+    data = table(rows, labels=labels, n_classes=2)
+    with pytest.raises(UserError, match=r"^test rows have shape \(1, 3\)"):
+        evaluate_classes((rows, labels), (rows, labels), (rows[:1], labels[:1]), data.spec)
+    with pytest.raises(UserError, match=r"^generated rows hold NaN"):
+        evaluate_classes((rows * np.nan, labels), (rows, labels), (rows, labels), data.spec)

@@ -25,6 +25,8 @@ def test_columns_of_the_summaries_names_do_not_hide_these():
         for column in ("mean", "worst")
     ]
     assert all(column["generated"] <= 0.1 for column in columns)
+    awkward = evaluate_marginals(real, real, real, ("mean", "column mean", "x"))
+    assert {"KS distance, column mean", "KS distance, column column mean", "KS distance, x"} < set(awkward)
 
 
 def test_a_lost_correlation():
