@@ -162,6 +162,9 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
     if name.startswith("embed_labels"):
         known["table"] = known["dtable"] = lambda: normal(CLASSES, outputs)
         known["dout"] = known["out"] = lambda: normal(rows, inputs + outputs)
+    if name == "one_hot_draws":
+        known["categories"] = lambda: 16
+        known["out"] = lambda: normal(rows, outputs * 16)
     if name == "join_columns":
         known["out"] = lambda: normal(rows, inputs + outputs)
     if name == "mix_rows":

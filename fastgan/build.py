@@ -8,6 +8,7 @@ from fastgan.data.dataset import DataSpec
 from fastgan.embedding import draw_table, with_embedding
 from fastgan.errors import UserError
 from fastgan.forms import DISCRIMINATOR_MASKS, GENERATOR_MASKS, with_form
+from fastgan.latent import latent_of
 from fastgan.networks import (
     OPTIMISERS,
     Network,
@@ -20,7 +21,7 @@ from fastgan.networks import (
     share_out,
 )
 from fastgan.penalties import Penalty, lay_out
-from fastgan.settings import LATENTS, Settings
+from fastgan.settings import Settings
 from fastgan.state import STATISTICS, Gan, Role, Roles
 from fastgan.team import alone, team_of
 from fastgan.updates import normalise
@@ -247,7 +248,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
-        latent_kind=LATENTS.index(settings.latent),
+        latent_kind=latent_of(settings),
         replacement=settings.sampling == "replacement",
     )
 

@@ -15,9 +15,9 @@ from fastgan.data.labels import describe, labels_to_classes, list_names
 from fastgan.errors import UserError
 from fastgan.forms import running_moments, with_running
 from fastgan.knobs import is_integer
-from fastgan.latent import check_threshold, checked_vectors, draw_latent, truncate
+from fastgan.latent import check_threshold, checked_vectors, draw_latent, latent_of, truncate
 from fastgan.passes import forward
-from fastgan.settings import LATENTS, Settings
+from fastgan.settings import Settings
 from fastgan.state import STREAMS
 from fastgan_kernels import integers, key_of
 
@@ -186,7 +186,7 @@ class Generator:
 
     def _draw_latent(self, n: int, key: np.ndarray, step: np.ndarray, truncation: float | None) -> np.ndarray:
         latent = np.empty((n, self.settings.latent_dim), np.float32)
-        draw_latent(latent, LATENTS.index(self.settings.latent), key, step, _LATENT)
+        draw_latent(latent, latent_of(self.settings), key, step, _LATENT)
         return latent if truncation is None else truncate(latent, truncation)
 
     def _draw_labels(self, n: int, key: np.ndarray, step: np.ndarray) -> np.ndarray:

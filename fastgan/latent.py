@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,25 +10,45 @@ from numpy.typing import ArrayLike
 from fastgan.compiled import part
 from fastgan.errors import UserError
 from fastgan.knobs import is_integer
-from fastgan.settings import LATENTS
-from fastgan_kernels import normal, signs, uniform
+from fastgan.settings import LATENTS, Settings
+from fastgan_kernels import normal, one_hot_draws, signs, uniform
 
 SMALLEST_NORM = 1e-10
 SMALLEST_ANGLE = 1e-6
 """Below these, the way between two vectors is a straight line; so it is where they point to opposite sides."""
 
-NORMAL, UNIFORM, _ = range(len(LATENTS))
+NORMAL, UNIFORM, BITS, _ = range(len(LATENTS))
+
+
+class Latent(NamedTuple):
+    """What latent numbers are.
+
+    Parameters
+    ----------
+    kind : a place in `fastgan.settings.LATENTS`
+    categories : that each group of so many numbers stands for, one-hot; 1 for other kinds
+    """
+
+    kind: int
+    categories: int
+
+
+def latent_of(settings: Settings) -> Latent:
+    """What the latent numbers of these settings are."""
+    return Latent(LATENTS.index(settings.latent), max(1, settings.latent_categories))
 
 
 @part
-def draw_latent(out: np.ndarray, kind: int, key: np.ndarray, step: np.ndarray, stream: int) -> None:
-    """Fill `out` (rows, latent_dim) float32 with latent numbers of a kind, a place in `LATENTS`."""
-    if kind == NORMAL:
+def draw_latent(out: np.ndarray, latent: Latent, key: np.ndarray, step: np.ndarray, stream: int) -> None:
+    """Fill `out` (rows, latent_dim) float32 with latent numbers."""
+    if latent.kind == NORMAL:
         normal(out, key, step, stream)
-    elif kind == UNIFORM:
+    elif latent.kind == UNIFORM:
         uniform(out, key, step, stream)
-    else:
+    elif latent.kind == BITS:
         signs(out, key, step, stream)
+    else:
+        one_hot_draws(out, latent.categories, key, step, stream)
 
 
 def interpolate(z1: ArrayLike, z2: ArrayLike, steps: int, *, spherical: bool = True) -> np.ndarray:

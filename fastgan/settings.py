@@ -11,7 +11,7 @@ from fastgan.knobs import check_fields, knob
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
-LATENTS = ("normal", "uniform", "bits")
+LATENTS = ("normal", "uniform", "bits", "categories")
 NORMS = ("none", "batch", "layer")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
@@ -38,6 +38,7 @@ class Reader(NamedTuple):
 
 _ACTIVATIONS_OF = ("generator_activation", "discriminator_activation")
 READERS = {
+    "latent_categories": Reader(("latent",), ("normal", "uniform", "bits")),
     "instance_noise_epochs": Reader(("instance_noise",), (0.0,)),
     "token_noise_epochs": Reader(("token_noise",), (0.0,)),
     "penalty_every": Reader(("gradient_penalty",), ("none",)),
@@ -81,8 +82,14 @@ class Settings:
     latent: str = knob(
         "model",
         "normal",
-        "distribution of latent numbers; uniform: in [0, 1), bits: -1 or 1",
+        "distribution of latent numbers; uniform: in [0, 1), bits: -1 or 1, categories: one-hot vectors",
         choices=LATENTS,
+    )
+    latent_categories: int = knob(
+        "model",
+        0,
+        "numbers in each one-hot vector of latent = 'categories', which divide latent_dim",
+        least=0,
     )
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
     generator_activation: str = knob(
@@ -229,6 +236,12 @@ class Settings:
             raise UserError(
                 f"label_smoothing is {self.label_smoothing} but {self.loss} has no target to smooth; "
                 "set it to 0"
+            )
+        k = self.latent_categories
+        if self.latent == "categories" and (k < 2 or self.latent_dim % k):
+            raise UserError(
+                f"latent is 'categories' but latent_categories is {k}; give at least 2 that divide latent_dim, "
+                f"which is {self.latent_dim}"
             )
         for player in ("generator", "discriminator"):
             self._check_form(player)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgan.forms import running_moments
+from fastgan.latent import Latent
 from fastgan.networks import Network, Noise
 from fastgan.penalties import Half, Penalty
 from fastgan.team import Team
@@ -79,7 +80,7 @@ class Gan(NamedTuple):
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
     n_generator : updates of the generator in a step
     paired : whether the loss is one of pairs of a real and a fake row; None if it is not
-    latent_kind : what latent numbers are, a place in `fastgan.settings.LATENTS`
+    latent_kind : what latent numbers are
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
@@ -115,7 +116,7 @@ class Gan(NamedTuple):
     n_generator: int
     joint: bool
     paired: bool | None
-    latent_kind: int
+    latent_kind: Latent
     replacement: bool
 
 

@@ -182,6 +182,14 @@ def test_bits_are_minus_one_or_one(make_trainer):
     assert sorted(np.unique(trainer.gan.latent)) == [-1, 1]
 
 
+def test_categories_are_one_hot_vectors_of_length_root_k(make_trainer):
+    trainer = make_trainer(latent="categories", latent_dim=6, latent_categories=3)
+    generate(trainer.gan, 16, 0)
+    groups = trainer.gan.latent.reshape(-1, 3)
+    np.testing.assert_array_equal((groups > 0).sum(axis=1), 1)
+    assert sorted(np.unique(groups)) == [0, np.sqrt(np.float32(3))]
+
+
 def test_bytes_and_tokens_reach_the_networks_in_their_units(make_trainer):
     for kind in ("bytes", "tokens", "numbers"):
         trainer = make_trainer(kind)

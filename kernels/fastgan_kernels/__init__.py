@@ -5,6 +5,7 @@ Called from Python on NumPy arrays an op runs its NumPy reference; called inside
 """
 
 from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
+from .categories import one_hot_draws
 from .clock import count_step, slot_rows
 from .columns import add_columns, join_columns, take_columns
 from .dense import (
@@ -136,6 +137,7 @@ __all__ = [
     "mse",
     "norm_parameter_gradients",
     "normal",
+    "one_hot_draws",
     "one_hot_rows",
     "power_iteration",
     "relativistic_rows",

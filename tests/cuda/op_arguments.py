@@ -175,6 +175,8 @@ def arguments(op, rows, inputs, outputs, **more):
         known |= {"first": 1, "dtable": poisoned(CLASSES - 1, outputs)}
     if op in (fk.join_columns, fk.embed_labels):
         known["out"] = poisoned(rows, inputs + outputs)
+    if op is fk.one_hot_draws:
+        known |= {"categories": 3, "out": poisoned(rows, 3 * outputs)}
     if op in (fk.take_columns, fk.add_columns):
         known["first"] = inputs
     if op is fk.add_columns:

@@ -96,6 +96,7 @@ CONTRACTS: dict[Callable[..., Any], Contract] = {
     fk.layers_adam: Contract("params grads mean square", *_LAYERS),
     fk.uniform: Contract("out", *_EXACT),
     fk.signs: Contract("out", *_EXACT),
+    fk.one_hot_draws: Contract("out", *_EXACT),
     fk.integers: Contract("out", *_EXACT),
     # radius and angle are of order one, 5.8 at most; the angle 2 pi u is rounded before NumPy's cos sees it
     fk.normal: Contract("out", 1e-6, 3e-6),

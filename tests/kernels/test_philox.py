@@ -148,6 +148,28 @@ def test_signs_are_as_likely_as_each_other():
     assert abs(np.mean(out[:-1] * out[1:])) < 4 / np.sqrt(len(out))
 
 
+@pytest.mark.parametrize(
+    ("rows", "groups", "categories"), [(1, 1, 1), (3, 5, 1), (7, 3, 4), (512, 6, 16), (2, 1, 300)]
+)
+def test_categories_are_where_the_uniform_numbers_say(rows, groups, categories):
+    counted = {"key": fk.key_of(4), "step": np.array([2**33]), "stream": 3}
+    out = poisoned(rows, groups * categories)
+    out = run_both(fk.one_hot_draws, out=out, categories=categories, **counted)["out"]
+    units = run_both(fk.uniform, out=poisoned(rows, groups), **counted)["out"].astype(float)
+    expected = np.eye(categories)[np.floor(units * categories).astype(int)] * np.sqrt(categories)
+    np.testing.assert_allclose(out, expected.reshape(out.shape), rtol=1e-7, atol=0)
+
+
+def test_categories_are_as_likely_as_each_other():
+    out = np.empty((20_000, 15), np.float32)
+    fk.one_hot_draws(out, 5, fk.key_of(1), np.array([0]), 0)
+    drawn = out.reshape(20_000, 3, 5).argmax(axis=2)
+    for group in drawn.T:
+        assert stats.chisquare(np.bincount(group)).pvalue > 0.01
+    pairs = np.bincount(drawn[:, 0] * 5 + drawn[:, 1])
+    assert len(pairs) == 25 and stats.chisquare(pairs).pvalue > 0.01
+
+
 def test_integers_cover_their_range_evenly():
     counts = np.bincount(draw("integers", 100_000, bound=10))
     assert len(counts) == 10

@@ -9,6 +9,7 @@ import importlib.util
 
 from ..dispatch import LAUNCHED
 from . import (
+    categories,
     clock,
     columns,
     dense,
@@ -37,6 +38,7 @@ if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels ca
         _op.register(array_type(), _function)  # type: ignore[attr-defined]
 
 __all__ = [
+    "categories",
     "clock",
     "columns",
     "copy_to",
