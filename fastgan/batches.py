@@ -100,7 +100,7 @@ def kept_fakes(gan, half, rows, streams):
 def generate(gan, rows, streams):
     """Fake rows (rows, width) from fresh latent vectors, and the labels (rows,) or (0,) asked for."""
     latent, labels = gan.latent[:rows], gan.latent_labels[:rows]
-    draw_latent(latent, gan.latent_kind, gan.key, gan.clock, streams + LATENT)
+    draw_latent(latent, gan.prior, gan.key, gan.clock, streams + LATENT)
     if gan.n_classes > 0:
         integers(labels, gan.n_classes, gan.key, gan.clock, streams + LABELS)
     g = gan.generator

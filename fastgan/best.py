@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgan.errors import Damaged, UserError
-from fastgan.json_rows import Row, figure, write_rows
+from fastgan.json_rows import Row, figure, read_rows, write_rows
 from fastgan.knobs import is_integer
 from fastgan.looks import EVERY, Looks, affordable
 from fastgan.quality import check_metric
@@ -61,6 +61,7 @@ class Best(Looks):
         self._best: Row | None = None
         self._trainer: Trainer | None = None
         self._anew = 0  # looks after which patience began
+        self._ahead = False  # whether there were looks, of steps that are not made any more
 
     @property
     def best(self) -> Row | None:
@@ -84,6 +85,8 @@ class Best(Looks):
         return load(self.file)
 
     def start(self, trainer: Trainer, last: int) -> None:
+        # Of a training that was killed, looks that are ahead of its checkpoint will be made again.
+        self._ahead = self.path is not None and bool(read_rows(self.path, {"step", *self.columns}))
         super().start(trainer, last)
         if self.best is None and self.next_step(trainer.step) > last:
             self.say(
@@ -108,9 +111,9 @@ class Best(Looks):
         self._anew = len(self.rows) if self.patience and self._waited() >= self.patience else 0
 
     def _check_kept(self, file: Path) -> None:
-        """Say where the best generator so far is lost, or how good it is, and forget the looks that found it.
+        """Say where the best generator so far is lost, or how good it is, and begin the looks anew.
 
-        A better one than it was may never come.
+        One that is better than it was may never come.
         """
         from fastgan.gan import load
 
@@ -118,7 +121,7 @@ class Best(Looks):
         if file.exists():
             try:
                 load(file)
-                if self.best is None:
+                if self.best is None and not self._ahead:
                     lost = f"{course} does not say how good {file.name} is by {self.metric}"
             except Damaged as error:
                 lost = error.what

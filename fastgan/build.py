@@ -248,7 +248,7 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
         n_generator=settings.n_generator,
         joint=joint,
         paired=True if settings.loss == "relativistic" else None,
-        latent_kind=latent_of(settings),
+        prior=latent_of(settings),
         replacement=settings.sampling == "replacement",
     )
 

@@ -17,11 +17,11 @@ SMALLEST_NORM = 1e-10
 SMALLEST_ANGLE = 1e-6
 """Below these, the way between two vectors is a straight line; so it is where they point to opposite sides."""
 
-NORMAL, UNIFORM, BITS, _ = range(len(LATENTS))
+NORMAL, UNIFORM, BITS, CATEGORICAL = range(len(LATENTS))
 
 
 class Latent(NamedTuple):
-    """What latent numbers are.
+    """The distribution of latent numbers.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Latent(NamedTuple):
 
 
 def latent_of(settings: Settings) -> Latent:
-    """What the latent numbers of these settings are."""
+    """The distribution of the latent numbers of these settings."""
     return Latent(LATENTS.index(settings.latent), max(1, settings.latent_categories))
 
 
@@ -47,7 +47,7 @@ def draw_latent(out: np.ndarray, latent: Latent, key: np.ndarray, step: np.ndarr
         uniform(out, key, step, stream)
     elif latent.kind == BITS:
         signs(out, key, step, stream)
-    else:
+    elif latent.kind == CATEGORICAL:
         one_hot_draws(out, latent.categories, key, step, stream)
 
 

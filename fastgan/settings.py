@@ -11,7 +11,7 @@ from fastgan.knobs import check_fields, knob
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "maxout")
-LATENTS = ("normal", "uniform", "bits", "categories")
+LATENTS = ("normal", "uniform", "bits", "categorical")
 NORMS = ("none", "batch", "layer")
 PENALTIES = ("none", "wgan-gp", "r1", "r2", "r1+r2")
 LOSSES = ("bce", "minimax", "mse", "wasserstein", "hinge", "relativistic")
@@ -82,13 +82,13 @@ class Settings:
     latent: str = knob(
         "model",
         "normal",
-        "distribution of latent numbers; uniform: in [0, 1), bits: -1 or 1, categories: one-hot vectors",
+        "distribution of latent numbers; uniform: in [0, 1), bits: -1 or 1, categorical: one-hot vectors",
         choices=LATENTS,
     )
     latent_categories: int = knob(
         "model",
         0,
-        "numbers in each one-hot vector of latent = 'categories', which divide latent_dim",
+        "numbers in each one-hot vector of latent = 'categorical', which divide latent_dim",
         least=0,
     )
     n_classes: int = knob("model", 0, "classes of an AC-GAN; 0: none, or as many as y shows", least=0)
@@ -238,9 +238,9 @@ class Settings:
                 "set it to 0"
             )
         k = self.latent_categories
-        if self.latent == "categories" and (k < 2 or self.latent_dim % k):
+        if self.latent == "categorical" and (k < 2 or self.latent_dim % k):
             raise UserError(
-                f"latent is 'categories' but latent_categories is {k}; give at least 2 that divide latent_dim, "
+                f"latent is 'categorical' but latent_categories is {k}; give at least 2 that divide latent_dim, "
                 f"which is {self.latent_dim}"
             )
         for player in ("generator", "discriminator"):

@@ -80,7 +80,7 @@ class Gan(NamedTuple):
     pack : rows that the discriminator sees as one (Lin et al. 2018, arXiv 1712.04086, section 2)
     n_generator : updates of the generator in a step
     paired : whether the loss is one of pairs of a real and a fake row; None if it is not
-    latent_kind : what latent numbers are
+    prior : the distribution of latent numbers
     slots : steps whose rows are gathered ahead, where the data are too large for the device; else 0
     """
 
@@ -116,7 +116,7 @@ class Gan(NamedTuple):
     n_generator: int
     joint: bool
     paired: bool | None
-    latent_kind: Latent
+    prior: Latent
     replacement: bool
 
 

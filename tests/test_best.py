@@ -177,6 +177,16 @@ def test_a_best_generator_whose_course_is_lost_is_not_replaced_in_silence(make_t
     ]
 
 
+def test_looks_ahead_of_a_checkpoint_are_no_loss(make_trainer, tmp_path):
+    first, second, said = make_trainer(), make_trainer(), []
+    first.train(3, [])
+    checkpoint.save_checkpoint(first, tmp_path / "c.safetensors")
+    first.train(4, [Scripted([1], path=tmp_path / "best.safetensors")])
+    checkpoint.restore(second, checkpoint.Stored(tmp_path / "c.safetensors"))
+    second.train(4, [Scripted([1], path=tmp_path / "best.safetensors", say=said.append)])
+    assert said == [f"step 7: best mmd 1 at step 5, kept in {tmp_path / 'best.safetensors'}"]
+
+
 def test_what_is_no_best_generator_is_left_alone(make_trainer, tmp_path):
     trainer, path = make_trainer(), tmp_path / "best.safetensors"
     trainer.train(5, [Scripted([1], path=path)])

@@ -40,10 +40,10 @@ def test_samples_are_in_the_datas_own_units(trained, make_data, kind):
 
 
 @KINDS
-@pytest.mark.parametrize("latent", ["normal", "uniform", "bits", "categories"])
+@pytest.mark.parametrize("latent", ["normal", "uniform", "bits", "categorical"])
 def test_a_shorter_draw_is_the_beginning_of_a_longer_one(trained, monkeypatch, kind, latent):
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 8)
-    categories = dict(latent_dim=6, latent_categories=3) if latent == "categories" else {}
+    categories = dict(latent_dim=6, latent_categories=3) if latent == "categorical" else {}
     generator = trained(kind, classes=3, latent=latent, generator=[130, 70], **categories)
     long = generator.sample(50, seed=4)
     for n in (0, 1, 7, 8, 9, 33):

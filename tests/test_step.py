@@ -183,7 +183,7 @@ def test_bits_are_minus_one_or_one(make_trainer):
 
 
 def test_categories_are_one_hot_vectors_of_length_root_k(make_trainer):
-    trainer = make_trainer(latent="categories", latent_dim=6, latent_categories=3)
+    trainer = make_trainer(latent="categorical", latent_dim=6, latent_categories=3)
     generate(trainer.gan, 16, 0)
     groups = trainer.gan.latent.reshape(-1, 3)
     np.testing.assert_array_equal((groups > 0).sum(axis=1), 1)

@@ -228,7 +228,17 @@ def test_what_the_data_do_not_allow_is_not_advised():
 
 
 @pytest.mark.parametrize(
-    "change", [WINS, SPARSE, dict(unique=0.03), dict(d_right_fake=0.01), dict(d_real=1e9)], ids=str
+    "change",
+    [
+        WINS,
+        SPARSE,
+        dict(unique=0.03),
+        dict(d_right_fake=0.01),
+        dict(d_real=1e9),
+        dict(g_gradient=1e-6),
+        dict(g_gradient=4e4),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("loss", LOSSES)
 def test_what_to_try_can_be_set(loss, change):
@@ -248,7 +258,7 @@ def test_what_to_try_can_be_set(loss, change):
         if more.get("label_smoothing") and loss not in ("bce", "minimax", "mse"):
             continue
         settings.check()
-        state, text = verdict(rows_of(settings, {}, {}, {}, {}, *[change] * HOLD), settings)
+        state, text = verdict(rows_of(settings, *[{}] * 7, *[change] * HOLD), settings)
         if state == "balanced":
             continue
         advice = re.split(", | or ", text.partition("; in a new training try ")[2])

@@ -112,26 +112,24 @@ def load_more(path: str, dataset: Dataset, labels: str = "auto") -> Dataset:
     """
     spec, name = dataset.spec, Path(path).name
     raw = load_file(path, labels if spec.n_classes else "none")
-    rows = rows_like(spec, raw.array, name)
+    given = rows_like(spec, raw.array, name)
+    rows = given.astype(dataset.array.dtype)
+    whole = f"{name}: values that are no {rows.dtype}, as those learnt from are; give rows in their units"
+    require(rows.dtype.kind == "f" or bool((rows == given).all()), whole)
     size, learnt = raw.array.shape[1:3], spec.image_shape[:2]
-    require(raw.array.ndim == 2 or size == learnt, f"{name}: pictures of {size} pixels, expected {learnt}")
-    differ = f"{name}: columns {', '.join(raw.columns)}; expected {', '.join(spec.columns) or 'none'}, in this order"
-    require(raw.columns == spec.columns, differ)
-    classes = dataset.labels[:0]
-    if spec.n_classes:
-        known = raw.labels is not None
-        advice = "give rows with labels, such as .npz with x and y"
-        require(known, f"{name}: no labels, which the data learnt from have; {advice}")
-        found = np.asarray(raw.labels)
-        names = np.array(raw.class_names)[found] if raw.class_names else found
-        classes = same_classes(names, spec.n_classes, spec.class_names, f"{name} holds the label")
-        require(
-            classes.shape == (len(rows),),
-            f"{name}: {len(classes)} labels of {len(rows)} rows; give one a row",
-        )
-    more = Dataset(rows, classes, spec, name)
-    require(more.digest() != dataset.digest(), f"{name} holds the rows that were learnt from; give others")
-    return more
+    pictures = f"{name}: pictures of {size} pixels; expected {learnt or 'flat rows'}"
+    require(raw.array.ndim == 2 or size == learnt, pictures)
+    here, there = (", ".join(columns) or "without names" for columns in (raw.columns, spec.columns))
+    require(raw.columns == spec.columns, f"{name}: columns {here}; expected {there}, in this order")
+    if not spec.n_classes:
+        return Dataset(rows, dataset.labels[:0], spec, name)
+    unlabelled = f"{name}: no labels, which the data learnt from have; give rows with labels, such as .npz with x and y"
+    require(raw.labels is not None, unlabelled)
+    found = np.asarray(raw.labels)
+    require(found.shape == (len(rows),), f"{name}: labels of shape {found.shape}, expected ({len(rows)},)")
+    names = np.array(raw.class_names)[found] if raw.class_names else found
+    classes = same_classes(names, spec.n_classes, spec.class_names, f"{name} holds the label")
+    return Dataset(rows, classes, spec, name)
 
 
 def _check_option(source: str, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def same_classes(labels: np.ndarray, n_classes: int, class_names: tuple[str, ...
     if not _is_text(labels):
         _check_whole(labels, what)
     place = {text: number for number, text in enumerate(class_names or _numbered(n_classes))}
-    texts = [str(label) if isinstance(label, str) else str(int(label)) for label in labels.tolist()]
+    texts = [label if isinstance(label, str) else str(int(label)) for label in _as_list(labels, what)]
     for text in texts:
         if text not in place:
             raise UserError(f"{what} {text!r}; {describe(n_classes, class_names)}")
@@ -133,13 +134,17 @@ def _sort_out(labels: np.ndarray, name: str) -> tuple[tuple[str, ...], np.ndarra
     if labels.dtype.kind not in "UO":
         values, places = np.unique(labels, return_inverse=True)
         return tuple(str(int(value)) for value in values), places
-    try:
-        texts = labels.tolist()  # an array of text would be as wide as the longest one
-    except (SystemError, ValueError):  # NumPy's, for a letter beyond Unicode
-        raise UserError(f"{name}: a label is no text; give whole numbers or strings") from None
+    texts = _as_list(labels, name)  # an array of text would be as wide as the longest one
     names = sorted(set(texts))
     place = {text: number for number, text in enumerate(names)}
     return tuple(names), np.array([place[text] for text in texts], np.int64)
+
+
+def _as_list(labels: np.ndarray, name: str) -> list[Any]:
+    try:
+        return list(labels.tolist())
+    except (SystemError, ValueError):  # NumPy's, for a letter beyond Unicode
+        raise UserError(f"{name}: a label is no text; give whole numbers or strings") from None
 
 
 def _numbered(count: int) -> tuple[str, ...]:

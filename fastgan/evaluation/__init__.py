@@ -19,7 +19,7 @@ from fastgan.evaluation.modes import evaluate_modes
 from fastgan.evaluation.neighbours import evaluate_neighbours
 from fastgan.evaluation.picture import draw_evaluation
 from fastgan.evaluation.report import format_report
-from fastgan.evaluation.rows import Sampler, draw_compared, labelled_pair
+from fastgan.evaluation.rows import MOST_TESTED, Sampler, draw_compared, labelled_pair, share_of_new
 from fastgan.evaluation.sequences import evaluate_sequences
 from fastgan.evaluation.tokens import evaluate_tokens
 from fastgan.evaluation.two_sample import evaluate_two_sample
@@ -41,6 +41,9 @@ __all__ = [
     "learnt_from",
     "left_out",
 ]
+
+COPIED = 0.5
+"""Share of test rows among those learnt from that is said; a table of few different values has some by chance."""
 
 MOST_COLUMNS = 1024
 """Evenly spaced ones are looked at one by one where rows are wider."""
@@ -99,11 +102,14 @@ def evaluate(sample: Sampler, dataset: Dataset, test: Dataset | None = None, see
 
 
 def learnt_from(dataset: Dataset, test: Dataset | None) -> str:
-    """Say that the real rows of `evaluate` were learnt from, where there are no others; else empty."""
-    if test is not None or dataset.truth:
+    """Say that the real rows of `evaluate` were learnt from, all of them for want of others, or half of `test`."""
+    if dataset.truth:
         return ""
+    if test is None:
+        return "note: real rows are some that were learnt from, for there are no others; copies of them come as near"
+    known = 1 - share_of_new(np.asarray(test.array[:MOST_TESTED]), dataset.array)
     return (
-        "note: real rows are some that were learnt from, for there are no others; copies of them come as near"
+        f"note: {known:.0%} of the rows of {test.name} are among those learnt from" if known >= COPIED else ""
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgan.backends import blas_threads
-from fastgan.data.dataset import DataSpec
+from fastgan.data.dataset import DataSpec, require
 from fastgan.evaluation.measures import Measures, Result, add_measures, check_rows
 from fastgan.evaluation.rows import Labelled
 
@@ -23,6 +23,10 @@ def evaluate_classes(
     from fastgan.classifier import train_classifier
 
     check_rows(generated=generated[0], train=train[0], test=test[0])
+    for who, (rows, labels) in {"generated": generated, "train": train, "test": test}.items():
+        fits = labels.shape == (len(rows),) and labels.dtype.kind in "iu"
+        known = fits and labels.min() >= 0 and labels.max() < spec.n_classes
+        require(known, f"{who} labels must be ({len(rows)},) whole numbers, 0 to {spec.n_classes - 1}")
     rng = np.random.default_rng(seed)
     judge = train_classifier(*train, spec, seed)
     names = spec.class_names or tuple(map(str, range(spec.n_classes)))

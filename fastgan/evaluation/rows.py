@@ -17,6 +17,7 @@ MOST_VALUES = 2**25
 
 LEAST_ROWS = 20
 MOST_LEARNT, MOST_TESTED = 100_000, 10_000
+SEEN_AT_ONCE = 100_000
 
 Labelled = tuple[np.ndarray, np.ndarray]
 """Rows (n, width) in data units, and their labels (n,) int64."""
@@ -102,6 +103,15 @@ def real_pair(
     rows = draw_rows(array, 2 * count, rng)
     half = len(rows) // 2
     return rows[:half], rows[half : 2 * half]
+
+
+def share_of_new(rows: np.ndarray, seen: np.ndarray) -> float:
+    """Share of rows (n, width) that are no row of `seen` (m, width), in its dtype; that is read in blocks."""
+    wanted = [row.tobytes() for row in rows.astype(seen.dtype)]
+    missing = set(wanted)
+    for start in range(0, len(seen), SEEN_AT_ONCE):
+        missing.difference_update(row.tobytes() for row in np.asarray(seen[start : start + SEEN_AT_ONCE]))
+    return float(np.mean([row in missing for row in wanted]))
 
 
 def labelled_pair(

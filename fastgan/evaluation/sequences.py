@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, side_by_side
+from fastgan.data.dataset import require
+from fastgan.evaluation.measures import Measures, Result, check_rows, side_by_side
 from fastgan.evaluation.nist import FAMILIES, LEVEL, nist_p_values
 
 BITS = 1_000_000
@@ -22,6 +23,10 @@ def evaluate_sequences(generated: np.ndarray, real: np.ndarray, bits: int) -> Re
     NIST's tests run on the bits of all rows one after the other, at most 10^6; a line for each family says which
     share of its rows pass.
     """
+
+    check_rows(generated=generated, real=real)
+    outside = any(each.min() < 0 or each.max() >= 2**bits for each in (generated, real))
+    require(not outside, f"rows hold values outside 0 to {2**bits - 1}; give numbers of {bits} bits")
 
     def measure(rows: np.ndarray) -> Measures:
         rows = rows.astype(np.int64)

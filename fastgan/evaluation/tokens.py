@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgan.evaluation.measures import Measures, Result, add_measures, side_by_side
+from fastgan.data.dataset import require
+from fastgan.evaluation.measures import Measures, Result, add_measures, check_rows, side_by_side
 from fastgan.evaluation.neighbours import share_of_different
+from fastgan.evaluation.rows import share_of_new
 
 COLLAPSE_SAMPLES = 100
 LONGEST_NGRAM = 3
 LONGEST_BLEU = 4
-SEEN_AT_ONCE = 100_000
 NO_MATCH = 0.1
 """Matches that BLEU counts where there are none, or one n-gram length would decide all (Chen and Cherry 2014, 1)."""
 
@@ -37,6 +38,10 @@ def evaluate_tokens(
         give the validity and likelihood of sequences, and the exact values of both in a column of their own
     """
 
+    check_rows(generated=generated, reference=reference, real=real)
+    whole = all(each.dtype.kind in "iu" and each.min() >= 0 for each in (generated, reference, real))
+    require(whole, "rows hold values that are no tokens; give whole numbers, 0 or more")
+
     def measure(sequences: np.ndarray) -> Measures:
         few = sequences[:COLLAPSE_SAMPLES]
         measures: dict[str, float | None] = chain_measures(sequences, *chain) if chain else {}
@@ -62,17 +67,6 @@ def evaluate_tokens(
 def mode_collapse_score(sequences: np.ndarray) -> float:
     """Return 1 minus the share of different rows; 0 for all different, near 1 for all alike."""
     return 1.0 - share_of_different(sequences)
-
-
-def share_of_new(sequences: np.ndarray, seen: np.ndarray) -> float:
-    """Share of sequences (n, length) that are no row of `seen` (m, length), which is read in blocks."""
-    wanted = [row.tobytes() for row in sequences.astype(np.int64)]
-    missing = set(wanted)
-    for start in range(0, len(seen), SEEN_AT_ONCE):
-        missing.difference_update(
-            row.tobytes() for row in seen[start : start + SEEN_AT_ONCE].astype(np.int64)
-        )
-    return float(np.mean([row in missing for row in wanted]))
 
 
 def number_ngrams(sequences: np.ndarray, n: int) -> np.ndarray:

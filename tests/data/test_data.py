@@ -70,8 +70,10 @@ def test_more_rows_of_what_was_learnt(tmp_path):
         UserError, match=r"^more.npz: no labels, which the data learnt from have; give rows with"
     ):
         load_more(str(tmp_path / "more.npz"), learnt)
-    with pytest.raises(UserError, match=r"^more.npz holds the rows that were learnt from; give others$"):
-        load_more(str(tmp_path / "more.npz"), from_arrays(rows))
+    for labels in (np.zeros((8, 1), int), np.zeros((), int), np.zeros(7, int)):
+        np.savez(tmp_path / "more.npz", x=rows, y=labels)
+        with pytest.raises(UserError, match=r"^more.npz: labels of shape .*, expected \(8,\)$"):
+            load_more(str(tmp_path / "more.npz"), learnt)
     np.savez(tmp_path / "more.npz", x=rows[1:], y=np.arange(7) % 3)  # of classes that have names
     with pytest.raises(UserError, match=r"^more.npz holds the label '0'; the classes are a, b, c$"):
         load_more(str(tmp_path / "more.npz"), from_arrays(rows, list("abcabcab")))
@@ -94,5 +96,13 @@ def test_more_pictures_in_folders(tmp_path):
     assert sorted(load_more(str(tmp_path / "more"), learnt).labels.tolist()) == [1, 1, 2, 2]
     for size in ((3, 2), (6, 1)):
         np.savez(tmp_path / "more.npz", x=np.zeros((4, *size), np.uint8), y=np.array(list("aabb")))
-        with pytest.raises(UserError, match=r"^more.npz: pictures of \(\d, \d\) pixels, expected \(2, 3\)$"):
+        with pytest.raises(UserError, match=r"^more.npz: pictures of \(\d, \d\) pixels; expected \(2, 3\)$"):
             load_more(str(tmp_path / "more.npz"), learnt)
+    np.savez(tmp_path / "more.npz", x=np.full((4, 2, 3), 0.5), y=np.array(list("aabb")))
+    with pytest.raises(
+        UserError, match=r"^more.npz: values that are no uint8, as those learnt from are; give rows"
+    ):
+        load_more(str(tmp_path / "more.npz"), learnt)
+    numbers = from_arrays(np.arange(24, dtype=np.float32).reshape(4, 6))
+    with pytest.raises(UserError, match=r"^more.npz: pictures of \(2, 3\) pixels; expected flat rows$"):
+        load_more(str(tmp_path / "more.npz"), numbers)

@@ -14,6 +14,8 @@ from fastgan.evaluation import (
     evaluate_marginals,
     evaluate_modes,
     evaluate_neighbours,
+    evaluate_sequences,
+    evaluate_tokens,
     evaluate_two_sample,
 )
 from fastgan.evaluation.rows import draw_compared, labelled_pair, most_rows, real_pair
@@ -160,3 +162,23 @@ def test_points_and_classes_that_cannot_be_measured_are_one_line():
         evaluate_classes((rows, labels), (rows, labels), (rows[:1], labels[:1]), data.spec)
     with pytest.raises(UserError, match=r"^generated rows hold NaN"):
         evaluate_classes((rows * np.nan, labels), (rows, labels), (rows, labels), data.spec)
+    for bad in (labels + 1, labels - 1, labels[1:], labels * 1.0):
+        with pytest.raises(UserError, match=r"^train labels must be \(40,\) whole numbers, 0 to 1$"):
+            evaluate_classes((rows, labels), (rows, bad), (rows, labels), data.spec)
+
+
+def test_tokens_and_sequences_that_cannot_be_measured_are_one_line():
+    rng, rows = np.random.default_rng(0), np.random.default_rng(0).integers(0, 4, (40, 3))
+    for bad, message in [
+        (rows[:0], r"generated rows have shape \(0, 3\)"),
+        (rows * np.nan, "generated rows hold NaN"),
+        (rows * 0.5, "rows hold values that are no tokens"),
+        (rows - 1, "rows hold values that are no tokens"),
+    ]:
+        with pytest.raises(UserError, match=f"^{message}"):
+            evaluate_tokens(bad, rows, rows, rng)
+    for bad in (rows - 1, rows + 1):
+        with pytest.raises(UserError, match=r"^rows hold values outside 0 to 3; give numbers of 2 bits$"):
+            evaluate_sequences(bad, rows, 2)
+    with pytest.raises(UserError, match=r"^generated rows have shape \(0, 3\)"):
+        evaluate_sequences(rows[:0], rows, 2)

@@ -8,6 +8,7 @@ from scipy.spatial.distance import jensenshannon
 from fastgan.data import load_dataset
 from fastgan.data.synthetic import draw_chain
 from fastgan.evaluation import evaluate, evaluate_tokens
+from fastgan.evaluation.rows import share_of_new
 from fastgan.evaluation.tokens import (
     chain_entropy,
     chain_measures,
@@ -16,7 +17,6 @@ from fastgan.evaluation.tokens import (
     ngram_divergence,
     number_ngrams,
     self_bleu,
-    share_of_new,
 )
 
 from .helpers import INITIAL, TRANSITION, giving, table
@@ -98,7 +98,7 @@ def test_mode_collapse_score():
 
 
 def test_new_sequences_are_counted_in_blocks_of_any_dtype(monkeypatch):
-    monkeypatch.setattr("fastgan.evaluation.tokens.SEEN_AT_ONCE", 2)
+    monkeypatch.setattr("fastgan.evaluation.rows.SEEN_AT_ONCE", 2)
     seen = np.array([[1, 2], [3, 4], [5, 6], [7, 8], [1, 1]], np.uint8)
     sequences = np.array([[7, 8], [2, 1], [2, 1], [1, 1]], np.int64)
     assert share_of_new(sequences, seen) == 0.5

@@ -11,8 +11,7 @@ from .. import categories as _module
 from ..dispatch import launched
 from ..philox import LANES, philox, uniform_values
 from .device import launch_over
-
-_LOW, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
+from .philox import LOW, SHIFT
 
 
 @cuda.jit
@@ -21,9 +20,7 @@ def one_hot_draws(out, categories, value, key, step, stream):
     block, now = cuda.grid(1), uint64(step[0])
     place = block // LANES * 4 * LANES + block % LANES
     if place * categories < out.size:
-        words = philox(
-            uint64(block), uint64(stream), now & _LOW, now >> _SHIFT, uint64(key[0]), uint64(key[1])
-        )
+        words = philox(uint64(block), uint64(stream), now & LOW, now >> SHIFT, uint64(key[0]), uint64(key[1]))
         units = uniform_values(words[0], words[1], words[2], words[3], uint64(0))
         for word in range(4):
             start = (place + word * LANES) * categories

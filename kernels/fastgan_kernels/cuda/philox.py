@@ -12,7 +12,7 @@ from .. import philox
 from ..dispatch import launched
 from .device import launch_over
 
-_LOW, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
+LOW, SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 def _draw(values: Callable[..., Any]) -> Any:
@@ -25,7 +25,7 @@ def _draw(values: Callable[..., Any]) -> Any:
         if place < out.size:
             now = uint64(step[0])
             words = philox.philox(
-                uint64(block), uint64(stream), now & _LOW, now >> _SHIFT, uint64(key[0]), uint64(key[1])
+                uint64(block), uint64(stream), now & LOW, now >> SHIFT, uint64(key[0]), uint64(key[1])
             )
             elements = values(words[0], words[1], words[2], words[3], uint64(bound))
             for word in range(4):
