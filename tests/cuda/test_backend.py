@@ -77,6 +77,7 @@ CHANGES = {
     "shuffled": dict(sampling="shuffle"),
     "uniform latent": dict(latent="uniform"),
     "bits": dict(latent="bits"),
+    "categorical latent": dict(latent="categorical", latent_dim=6, latent_categories=3),
     "sgd": dict(optimiser="sgd", momentum=0.5),
     "rmsprop": dict(optimiser="rmsprop"),
     "weight decay and average": dict(weight_decay=0.1, ema=0.9),
