@@ -46,7 +46,7 @@ def test_a_resumed_training_gives_the_same_bytes(make_trainer, state_of, tmp_pat
         kind="bytes",
         classes=3,
         optimiser=optimiser,
-        momentum=0.5,
+        momentum=0.5 if optimiser == "sgd" else 0.0,
         n_critic=2,
         decay_epochs=8,
         backend=backend,
