@@ -139,7 +139,7 @@ def test_one_unit_of_maxout_has_two_sides(activation, enough):
         POINT,
         discriminator=[1],
         discriminator_activation=activation,
-        maxout_pieces=2,
+        **(dict(maxout_pieces=2) if activation == "maxout" else {}),
         discriminator_lr=2e-2,
     )
     w, _ = weights(trainer.gan.discriminator, trainer.gan.discriminator.params, 1)
