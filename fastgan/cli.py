@@ -109,8 +109,8 @@ def train(
     wanted = _changed(load_run(resume) if resume else load(recipe or "digits"), given)
     if steps is not None and not wanted.run.steps:
         raise UserError("steps is 0; it must be at least 1")
-    its_own = wanted.data.source == "fashion-mnist" and Path(data or "").is_dir()
-    if data is not None and wanted.data.source != "file" and not its_own:
+    reads_folder = wanted.data.source == "fashion-mnist" and Path(data or "").is_dir()
+    if data is not None and wanted.data.source != "file" and not reads_folder:
         # How many rows the recipe's own source makes, and what of, says nothing of others.
         wanted.data = DataSettings("file", wanted.data.path, labels=wanted.data.labels)
         wanted.description = f"recipe {wanted.name} on other data"
@@ -307,11 +307,12 @@ def _load_generator(run: Path, best: bool = False) -> Generator:
         if best:
             raise UserError(f"--best was given with {run}; give a run's folder, or leave --best out")
         return load(run)
-    name, advice = GENERATOR, "give a run's folder after its first checkpoint"
-    if best:
-        name, advice = BEST, "give a run's folder trained with --best-metric"
+    name = BEST if best else GENERATOR
     if not (run / name).exists():
-        if best and load_run(run).run.metric:
-            advice = f"train on past a look, which are {load_run(run).run.monitor_every:,} steps apart: --resume {run}"
+        advice = (
+            f"give a run's folder {'trained with --best-metric' if best else 'after its first checkpoint'}"
+        )
+        if best and (settings := load_run(run).run).metric:
+            advice = f"train on past a look, which are {settings.monitor_every:,} steps apart: --resume {run}"
         raise UserError(f"{run} holds no {name}; {advice}")
     return load(run / name)

@@ -100,7 +100,13 @@ def load_run(folder: Path) -> Recipe:
 
 
 def load_test(recipe: Recipe, dataset: Dataset, path: Path | None = None) -> Dataset | None:
-    """Rows that a run did not learn from: those at `path`, or the source's own test split; None without both."""
+    """Rows that a run did not learn from: those at `path`, or the source's own test split; None without both.
+
+    Raises
+    ------
+    UserError
+        If fresh rows of `dataset` can be drawn, or rows at `path` cannot be read or are not of its form.
+    """
     data = recipe.data
     if path is None:
         return load_test_split(data.source, data.path)

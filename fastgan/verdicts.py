@@ -171,15 +171,16 @@ def _description(state: str, row: Row, settings: Settings) -> str:
 
 def _in_words(advice: Advice, settings: Settings, check: Callable[[Settings], object]) -> str:
     """Advice as the command line's `--set` takes it; empty where it is refused beside what else is set."""
+    from fastgan.recipe import KNOBS
+
     if isinstance(advice, str):
         return advice
     try:
         check(replace(settings, **advice))
     except UserError:
         return ""
-    known = Settings.__dataclass_fields__
     shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in advice.items()}
-    return " with ".join(f"{known[name].metadata['section']}.{name}={value}" for name, value in shown.items())
+    return " with ".join(f"{KNOBS[name].path}={value}" for name, value in shown.items())
 
 
 def _advice(state: str, row: Row, settings: Settings) -> list[Advice]:

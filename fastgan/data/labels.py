@@ -94,12 +94,18 @@ def labels_to_classes(
 
 
 def same_classes(labels: np.ndarray, n_classes: int, class_names: tuple[str, ...], what: str) -> np.ndarray:
-    """Class numbers int64 of labels (n,) of more rows, which must be called as those that were learnt were.
+    """Class numbers (n,) int64 of the labels of more rows, which must be called as those that were learnt were.
+
+    Parameters
+    ----------
+    labels : (n,) whole numbers or strings
+    n_classes, class_names : of what was learnt; the names may be empty, then classes are 0 to n_classes - 1
+    what : how to begin an error message, such as "y holds the label"
 
     Raises
     ------
     UserError
-        For a label that is none of them; `what` begins its line, such as "y holds the label".
+        For a label that is none of the classes.
     """
     if not _is_text(labels):
         _check_whole(labels, what)

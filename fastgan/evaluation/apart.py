@@ -16,6 +16,8 @@ def evaluate_apart(generated: np.ndarray, reference: np.ndarray, real: np.ndarra
 
     Raises
     ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width.
     ModuleNotFoundError
         Without scikit-learn.
     """

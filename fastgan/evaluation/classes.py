@@ -19,6 +19,11 @@ def evaluate_classes(
     accuracy on `test` of the same classifier trained on generated rows; real: on as many rows of `train` (both:
     Shmelkov et al. 2018). Frechet distance: of features of the first classifier, to those of half of `test`; real:
     of the other half.
+
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width, or labels not one a row in [0, n_classes).
     """
     from fastgan.classifier import train_classifier
 

@@ -26,6 +26,11 @@ def evaluate_marginals(
     standard deviation (of a constant column: its own units), and the difference of the correlation matrices off the
     diagonal, of columns that vary in the reference. Of each the mean and the worst, and of up to 16
     ordered columns the distances by name.
+
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width.
     """
     check_rows(generated=generated, reference=reference, real=real)
     reference = reference.astype(np.float64)

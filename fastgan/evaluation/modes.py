@@ -39,7 +39,13 @@ def nearest_modes(samples: np.ndarray, centres: np.ndarray, std: float) -> tuple
 def evaluate_modes(
     generated: np.ndarray, centres: np.ndarray, std: float, rng: np.random.Generator
 ) -> Result:
-    """Measure generated points (n, d), and beside them the mean of 20 sets of n from the true mixture."""
+    """Measure generated points (n, d), and beside them the mean of 20 sets of n from the true mixture.
+
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width, that of the centres.
+    """
     check_rows(generated=generated)
     width = f"the centres have {centres.shape[1]} columns but the generated rows {generated.shape[1]}; give the same"
     require(generated.shape[1] == centres.shape[1], width)

@@ -23,8 +23,12 @@ def evaluate_neighbours(
 
     All are (n, width), in units in which distances mean something; numbers of rows should be alike, since all
     four measures depend on them.
-    """
 
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width.
+    """
     check_rows(generated=generated, reference=reference, real=real)
 
     def measure(rows: np.ndarray) -> Measures:

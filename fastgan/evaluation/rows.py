@@ -61,7 +61,7 @@ def draw_compared(sample: Sampler, dataset: Dataset, test: Dataset | None, seed:
     """
     spec, truth = dataset.spec, dataset.truth
     rng = np.random.default_rng((seed, _APART))
-    for each in (dataset, test or dataset):
+    for each in (dataset, dataset if test is None else test):
         few = f"{each.name}: {len(each)} rows are too few to compare with"
         require(len(each) >= LEAST_ROWS, f"{few}; evaluation needs at least {LEAST_ROWS}")
     most = most_rows(dataset)

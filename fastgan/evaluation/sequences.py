@@ -22,8 +22,12 @@ def evaluate_sequences(generated: np.ndarray, real: np.ndarray, bits: int) -> Re
 
     NIST's tests run on the bits of all rows one after the other, at most 10^6; a line for each family says which
     share of its rows pass.
-    """
 
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width, or not of so many bits.
+    """
     check_rows(generated=generated, real=real)
     outside = any(each.min() < 0 or each.max() >= 2**bits for each in (generated, real))
     require(not outside, f"rows hold values outside 0 to {2**bits - 1}; give numbers of {bits} bits")

@@ -36,8 +36,12 @@ def evaluate_tokens(
     unseen : whether `real` are others than these; if not, the share of new ones among them says nothing
     chain : initial (vocabulary,) and transition (vocabulary, vocabulary) probabilities, where they are known; they
         give the validity and likelihood of sequences, and the exact values of both in a column of their own
-    """
 
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width, or not whole numbers from 0 on.
+    """
     check_rows(generated=generated, reference=reference, real=real)
     whole = all(each.dtype.kind in "iu" and each.min() >= 0 for each in (generated, reference, real))
     require(whole, "rows hold values that are no tokens; give whole numbers, 0 or more")

@@ -34,6 +34,11 @@ def evaluate_two_sample(
     The sliced Wasserstein distance of all rows; the maximum mean discrepancy of at most 2,000 of each, with a
     Gaussian kernel as wide as the median distance of real rows; and the p-value of a permutation test with that kernel
     and narrower ones.
+
+    Raises
+    ------
+    UserError
+        If rows are fewer than two, not finite numbers, or not of one width.
     """
     check_rows(generated=generated, reference=reference, real=real)
     rng = np.random.default_rng(seed)

@@ -36,8 +36,9 @@ def test_too_few_rows_are_one_line():
         UserError, match=r"^data: 19 rows are too few to compare with; evaluation needs at least 20$"
     ):
         evaluate(giving(rows), table(rows[:19]))
-    with pytest.raises(UserError, match="5 rows are too few"):
-        evaluate(giving(rows), table(rows), table(rows[:5]))
+    for few in (5, 0):
+        with pytest.raises(UserError, match=f"{few} rows are too few"):
+            evaluate(giving(rows), table(rows), table(rows[:few]))
 
 
 @pytest.mark.parametrize("source", ["ring", "tokens", "sequences"])
