@@ -1,11 +1,11 @@
 """All that needs a GPU, in one command of a few minutes: ``make gpu-check``, or ``python bench/gpu_check.py``.
 
-It needs an interpreter with numpy, numba, numba-cuda, cupy and pytest, and no installation. In this order: the tests
-of tests/cuda on the card; a captured step against an uncaptured one, byte by byte; 10,000 steps, whose memory must not
-grow; the host's time a step; steps at four sizes beside PyTorch and JAX, where they are; what training methods cost;
-what each kernel reaches of the card's bandwidth and arithmetic; steps under compute-sanitizer, where that is installed.
-What eight minutes leave no time for is skipped. A short table comes last, and the figures go to ``bench/results``. It
-exits with 1 if anything failed.
+It needs an interpreter with numpy, numba, numba-cuda, cupy and pytest, and no installation. First and at once, for they
+time nothing: the tests of tests/cuda on the card, and steps under compute-sanitizer, where that is installed. Then one
+by one: a captured step against an uncaptured one, byte by byte; 10,000 steps, whose memory must not grow; the host's
+time a step; steps at four sizes beside PyTorch and JAX, where they are; what training methods cost; what each kernel
+reaches of the card's bandwidth and arithmetic. What eight minutes leave no time for is skipped. A short table comes
+last, and the figures go to ``bench/results``. It exits with 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +35,14 @@ import numpy as np  # noqa: E402
 
 from bench.gpu_kernels import OURS, kernels  # noqa: E402
 from bench.gpu_methods import methods  # noqa: E402
+from bench.problem import make_problem  # noqa: E402
 from bench.results import FOLDER, Results, Row, contest_rows  # noqa: E402
-from bench.rounds import ContestError, Summary, contest  # noqa: E402
+from bench.rounds import ContestError, MissingError, Summary, Worker, contest  # noqa: E402
 from bench.sizes import SEQ8, STEPS, Size  # noqa: E402
 from bench.worker import DEVICE  # noqa: E402
 
-CONTENDERS = (OURS, "torch eager", "torch graphs", "jax scan")
+SCAN = "jax scan"
+CONTENDERS = (OURS, "torch eager", "torch graphs", SCAN)
 """With JAX's `jit` as well, whose steps take four times as long as its scan's, compiling outlasts all else."""
 NUMBA_CUDA = "numba-cuda 0.30.4"
 """The version that pyproject.toml pins, parts of which that are not public fastgan relies on."""
@@ -92,6 +97,8 @@ def parity(results: Results) -> str:
     tests = [str(ROOT / "tests" / file) for file in files]
     # Whatever else this interpreter's packages warn of is not asked here, nor is pytest's version.
     options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-o", "minversion=0", "-m", "gpu"]
+    if find_spec("xdist"):  # nearly all of a test's time goes to compiling, which takes one core
+        options += ["-n", "auto", "--maxprocesses=8"]
     done = run([sys.executable, "-m", "pytest", *options, *tests], NUMBA_ENABLE_CUDASIM="0")
     last = done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()[-200:]]
     if done.returncode:
@@ -180,9 +187,22 @@ def sanitizer(results: Results) -> str:
     return "memcheck and racecheck find nothing"
 
 
+def compile_ahead(folder: Path) -> None:
+    """Let XLA compile the contest's steps, which takes it minutes; JAX finds them again in this folder."""
+
+    def start(size: Size) -> None:
+        problem = folder / f"{size.name}.npz"
+        make_problem(size, problem)
+        with suppress(MissingError, ContestError):  # the contest says it
+            Worker(SCAN, problem, threads=1).start().close()
+
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(start, STEPS.values()))
+
+
 def steps(results: Results) -> str:
     """Whole steps by turns with the frameworks that are here."""
-    os.environ[DEVICE] = "cuda"
     said, failed = [], False
     for name, size in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -209,29 +229,46 @@ def steps(results: Results) -> str:
 
 CHECKS: dict[str, Callable[[Results], str]] = {
     "parity": parity,
+    "sanitizer": sanitizer,
     "captured": captured,
     "leak": leak,
     "host time": host_time,
     "steps": steps,
     "methods": methods,
     "kernels": kernels,
-    "sanitizer": sanitizer,
 }
+UNTIMED = ("parity", "sanitizer")
+"""Made at once, in processes of their own."""
 
 
-def check(names: list[str], results: Results) -> Iterator[tuple[str, str, float, str]]:
-    """Run the checks: name, what came out, seconds, and "ok", "skip" or "FAIL"."""
-    for name in names:
-        started = time.perf_counter()
-        try:
-            if started - STARTED > TIME:
-                raise SkippedError(f"{TIME} s were up")
-            said, how = CHECKS[name](results), "ok"
-        except SkippedError as error:
-            said, how = str(error), "skip"
-        except Exception as error:
-            said, how = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", "FAIL"
-        yield name, said, time.perf_counter() - started, how
+Outcome = tuple[str, str, float, str]
+"""Of a check: its name, what came out, seconds, and "ok", "skip" or "FAIL"."""
+
+
+def check(names: list[str], results: Results) -> Iterator[Outcome]:
+    """Make the checks: first and at once those that time nothing, and what others need compiled; then one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        with ThreadPoolExecutor() as pool:
+            if "steps" in names:
+                pool.submit(compile_ahead, Path(folder))
+            yield from pool.map(lambda name: outcome(name, results), [n for n in names if n in UNTIMED])
+        for name in names:
+            if name not in UNTIMED:
+                yield outcome(name, results)
+
+
+def outcome(name: str, results: Results) -> Outcome:
+    """Make one check, if there is time."""
+    started = time.perf_counter()
+    try:
+        if started - STARTED > TIME:
+            raise SkippedError(f"{TIME} s were up")
+        said, how = CHECKS[name](results), "ok"
+    except SkippedError as error:
+        said, how = str(error), "skip"
+    except Exception as error:
+        said, how = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", "FAIL"
+    return name, said, time.perf_counter() - started, how
 
 
 def main() -> None:
@@ -248,6 +285,7 @@ def main() -> None:
     facts = look()
     if explain(facts):
         sys.exit(f"gpu-check needs a GPU: {explain(facts)}")
+    os.environ[DEVICE] = "cuda"  # where contenders run
     results = Results()
     results.machine |= {"gpu": describe(facts), "driver": facts.driver}
     print(describe(facts), f"driver for CUDA {facts.driver}", sep=", ", flush=True)

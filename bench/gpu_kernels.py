@@ -32,10 +32,16 @@ def kernels(results: Results) -> str:
     """What every op reaches of the card's bandwidth and float32 arithmetic at `bench.ops.SHAPES`."""
     bandwidth, arithmetic = peaks()
     best: dict[str, dict[str, float]] = {}
+    failed: dict[str, str] = {}
     for name, op in OPS.items():
         for shape in SHAPES:
             values = arguments(name, shape)
-            took = seconds_of(op, values)
+            try:
+                took = seconds_of(op, values)
+            except Exception as error:  # the others are measured all the same
+                failed[f"{name} {shape}"] = f"{type(error).__name__}: {error}"
+                print(f"  {name} {shape}: {failed[f'{name} {shape}']}", flush=True)
+                continue
             moved = sum(
                 a.nbytes for key, a in values.items() if isinstance(a, np.ndarray) and key not in PICKED
             )
@@ -67,6 +73,8 @@ def kernels(results: Results) -> str:
             results.rows.append(
                 Row.of("gpu kernel", f"{name} {shape}", OURS, figures, 7, threads=1, unit="us")
             )
+    if failed:
+        raise RuntimeError(f"{len(failed)} fail: " + "; ".join(f"{of}: {why}" for of, why in failed.items()))
     return f"of the bandwidth (b) or FLOP/s (f), the greater share, at the best shape: {greater_shares(best)}"
 
 

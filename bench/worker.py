@@ -73,14 +73,14 @@ class Peer(Protocol):
 def prepare(contender: str, threads: int) -> None:
     """Set what libraries read once, when they are imported.
 
-    XLA on JAX takes the size of its thread pool from NPROC. Nothing is said about how threads wait: each library's
-    default is what its users get, and all of them fall asleep within milliseconds.
+    XLA on JAX takes the size of its thread pool from NPROC; on a card that only compiles. Nothing is said about how
+    threads wait: each library's default is what its users get, and all of them fall asleep within milliseconds.
     """
-    os.environ["NPROC"] = str(threads)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["KERAS_BACKEND"] = "jax" if contender == "keras jax" else "tensorflow"
     if os.environ.get(DEVICE, "cpu") == "cpu":
+        os.environ["NPROC"] = str(threads)
         os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     else:  # the card's memory is for all contenders
