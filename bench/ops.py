@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import fastgan_kernels as kernels
+from fastgan_kernels.optimisers import PART
 
 CLASSES, ROWS, VOCABULARY, PIECES = 10, 10_000, 8, 2
 
@@ -176,7 +177,7 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
     if name in ("power_iteration", "spectral_scale", "spectral_backward"):
         known |= {"inverse": lambda: np.ones(1, np.float32), "out": lambda: normal(inputs, outputs)}
     if name == "sum_of_squares":
-        known["out"] = lambda: np.zeros(1, np.float32)
+        known["out"] = lambda: np.zeros(-(-vector // PART), np.float32)
     if name == "add":
         known["source"] = lambda: np.full((rows, outputs), 1e-6, np.float32)
     if name == "dropout":

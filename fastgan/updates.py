@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
-from fastgan.networks import ADAM, BLOCK, MOVE_START, MOVE_STOP, SGD, weights
+from fastgan.networks import ADAM, MOVE_START, MOVE_STOP, SGD, weights
 from fastgan.passes import gradient, gradients
 from fastgan.team import meet
 from fastgan_kernels import (
@@ -24,6 +24,7 @@ from fastgan_kernels import (
     spectral_scale,
     sum_of_squares,
 )
+from fastgan_kernels.optimisers import PART
 from fastgan_kernels.spectral import spectral_vectors
 
 
@@ -132,9 +133,9 @@ def follow(net, start, stop):
 @part
 def measure_gradient(net, team):
     """Squared norms of all parts of a gradient that is to be clipped, the same however many threads there are."""
-    for place in range(team.rank, net.squares.size, team.size):
-        stop = min((place + 1) * BLOCK, len(net.grads))
-        sum_of_squares(net.grads[place * BLOCK : stop], net.squares[place : place + 1])
+    parts = net.squares.size
+    first, stop = team.rank * parts // team.size, (team.rank + 1) * parts // team.size
+    sum_of_squares(net.grads[first * PART : min(stop * PART, len(net.grads))], net.squares[first:stop])
     meet(team)
 
 

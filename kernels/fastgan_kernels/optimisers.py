@@ -246,24 +246,31 @@ def _average_cpu(params, mean, updates, decay):
         mean[i] += new * (params[i] - mean[i])
 
 
+PART = 2**13
+"""Values of which `sum_of_squares` makes one number."""
+
+
 @op
 def sum_of_squares(values: np.ndarray, out: np.ndarray) -> None:
-    """``out = sum_i values_i^2``: a part of a gradient's squared norm.
+    """``out_k = sum_i values_i^2`` over the k-th `PART` values: parts of a gradient's squared norm.
 
     Parameters
     ----------
     values : (n,) float32
-    out : (1,) float32, written
+    out : (n / PART, rounded up) float32, written; the last is of what is left
     """
-    out[0] = np.dot(values, values)
+    for k in range(len(out)):
+        part = values[k * PART : (k + 1) * PART]
+        out[k] = np.dot(part, part)
 
 
 @compiled(sum_of_squares)
 def _sum_of_squares_cpu(values, out):
-    total = values.dtype.type(0)
-    for i in range(values.size):
-        total += values[i] * values[i]
-    out[0] = total
+    for k in range(out.size):
+        total = values.dtype.type(0)
+        for i in range(k * PART, min((k + 1) * PART, values.size)):
+            total += values[i] * values[i]
+        out[k] = total
 
 
 @op
@@ -275,7 +282,7 @@ def clip(values: np.ndarray, squares: np.ndarray, limit: float) -> None:
     Parameters
     ----------
     values : (n,) float32, updated in place
-    squares : (parts,) float32, `sum_of_squares` of every part of the gradient
+    squares : (parts,) float32, `sum_of_squares` of the whole gradient
     limit : norm of a gradient at most, above 0
     """
     norm = math.sqrt(squares.sum(dtype=np.float64))

@@ -10,6 +10,7 @@ from fastgan.cuda import HOST
 from fastgan_kernels import cuda as device
 from fastgan_kernels.cuda import products
 from fastgan_kernels.dispatch import COMPILED, LAUNCHED
+from fastgan_kernels.optimisers import PART
 
 from ..kernels.helpers import CONTRACTS, normals, poisoned
 from .op_arguments import CLASSES, LEARNING, NETWORK_OPS, PASSES, SHAPES, arguments
@@ -131,6 +132,12 @@ def test_layers_of_real_sizes(op, shape):
 def test_a_block_of_weights(op, first, count, bias):
     inputs = 8 if op is fk.dense_backward_weights else 8 - CLASSES
     check(op, arguments(op, 3, inputs, 5, first=first, dw=poisoned(count, 5), db=poisoned(bias)))
+
+
+def test_a_gradient_of_many_parts():
+    check(fk.sum_of_squares, {"values": normals(1, 2 * PART + 5), "out": poisoned(3)})
+    given = {"values": normals(2, 3000), "squares": np.abs(normals(3, 300)), "limit": 0.5}
+    check(fk.clip, given)
 
 
 def test_what_is_not_asked_for_is_not_made():

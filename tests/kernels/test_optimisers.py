@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import fastgan_kernels as fk
+from fastgan_kernels.optimisers import PART
 
 from .helpers import normals, poisoned, run_both
 
@@ -184,13 +185,14 @@ def test_weight_decay_and_averages(size):
         np.testing.assert_allclose(after["mean"], mean + new * (params - mean), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, PART, 2 * PART + 5])
 def test_a_gradient_is_shortened_to_its_limit(size):
     values = normals(3, size)
-    square = run_both(fk.sum_of_squares, values=values, out=poisoned(1))["out"]
-    norm = float(np.linalg.norm(values.astype(float)))
-    assert square[0] == pytest.approx(norm**2, rel=1e-5)
-    squares = np.array([square[0], 4], np.float32)  # another part of the gradient
+    found = run_both(fk.sum_of_squares, values=values, out=poisoned(-(-size // PART)))["out"]
+    parts = [np.linalg.norm(values[k : k + PART].astype(float)) ** 2 for k in range(0, size, PART)]
+    np.testing.assert_allclose(found, parts, rtol=1e-5)
+    norm = np.sqrt(sum(parts))
+    squares = np.array([*found, 4], np.float32)  # another part of the gradient
     whole = np.hypot(norm, 2)
     short = run_both(fk.clip, values=values, squares=squares, limit=1.0)["values"]
     np.testing.assert_allclose(short, values / whole, rtol=1e-5, atol=1e-7)

@@ -11,8 +11,11 @@ from numba import cuda, float32, int64
 from .. import optimisers
 from ..dispatch import launched
 from ..elementary import cos_sin_turns
-from ..optimisers import adam_one, rmsprop_one, sgd_one
+from ..optimisers import PART, adam_one, rmsprop_one, sgd_one
 from .device import TOGETHER, added, launch, launch_over
+
+CLIPPED = 8
+"""Values that a thread shortens, so that fewer blocks add up the squares."""
 
 
 @cuda.jit
@@ -145,35 +148,48 @@ def _average(params, mean, updates, decay):
     launch_over(average, params.size, params, mean, updates, np.float32(1 - decay))
 
 
+@cuda.jit(device=True)
+def _square(values, i, stop):
+    """Of the i-th value, or 0 where there are no more."""
+    return values[i] * values[i] if i < stop else float32(0)
+
+
 @cuda.jit
 def sum_of_squares(values, out):
-    """`optimisers.sum_of_squares`, one block."""
+    """`optimisers.sum_of_squares`, a block for each part; a thread waits for four values at once."""
+    first = cuda.blockIdx.x * PART
+    stop = min(first + PART, values.size)
     total = float32(0)
-    for i in range(cuda.threadIdx.x, values.size, TOGETHER):
-        total += values[i] * values[i]
+    for i in range(first + cuda.threadIdx.x, stop, 4 * TOGETHER):
+        a, b = _square(values, i, stop), _square(values, i + TOGETHER, stop)
+        c, d = _square(values, i + 2 * TOGETHER, stop), _square(values, i + 3 * TOGETHER, stop)
+        total += (a + b) + (c + d)
     total = added(total)
     if cuda.threadIdx.x == 0:
-        out[0] = total
+        out[cuda.blockIdx.x] = total
 
 
 @launched(optimisers.sum_of_squares)
 def _sum_of_squares(values, out):
-    launch(sum_of_squares, 1, TOGETHER, values, out)
+    if out.size:
+        launch(sum_of_squares, out.size, TOGETHER, values, out)
 
 
 @cuda.jit
 def clip(values, squares, limit):
-    """`optimisers.clip`."""
-    i = cuda.grid(1)
-    if i < values.size:
-        total = float32(0)
-        for part in range(squares.size):
-            total += squares[part]
-        norm = math.sqrt(total)
-        if norm > limit:
-            values[i] *= limit / norm
+    """`optimisers.clip`; each block adds the squares up, for some values of each of its threads."""
+    total = float32(0)
+    for part in range(cuda.threadIdx.x, squares.size, TOGETHER):
+        total += squares[part]
+    norm = math.sqrt(added(total))
+    if norm > limit:
+        factor = limit / norm
+        for i in range(cuda.grid(1), values.size, cuda.gridsize(1)):
+            values[i] *= factor
 
 
 @launched(optimisers.clip)
 def _clip(values, squares, limit):
-    launch_over(clip, values.size, values, squares, np.float32(limit))
+    if values.size:
+        blocks = -(-values.size // (CLIPPED * TOGETHER))
+        launch(clip, blocks, TOGETHER, values, squares, np.float32(limit))
