@@ -1,4 +1,4 @@
-"""fastgan trains generative adversarial networks made of dense layers, very fast, on a plain CPU."""
+"""fastgan trains generative adversarial networks made of dense layers, very fast, on a plain CPU or one GPU."""
 
 from __future__ import annotations
 

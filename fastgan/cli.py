@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastgan.trainer import Trainer
 
 app = typer.Typer(
-    help="Train GANs made of dense layers on a plain CPU, without a deep-learning framework.",
+    help="Train GANs made of dense layers on a plain CPU or one GPU, without a deep-learning framework.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
