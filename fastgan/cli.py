@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -301,7 +302,6 @@ def _number(option: str, text: str) -> float:
 def _load_generator(run: Path, best: bool = False) -> Generator:
     from fastgan.folder import BEST, GENERATOR
     from fastgan.gan import load
-    from fastgan.run import load_run
 
     if not run.is_dir():
         if best:
@@ -309,10 +309,21 @@ def _load_generator(run: Path, best: bool = False) -> Generator:
         return load(run)
     name = BEST if best else GENERATOR
     if not (run / name).exists():
-        advice = (
-            f"give a run's folder {'trained with --best-metric' if best else 'after its first checkpoint'}"
-        )
-        if best and (settings := load_run(run).run).metric:
-            advice = f"train on past a look, which are {settings.monitor_every:,} steps apart: --resume {run}"
+        advice = _why_no_best(run) if best else "give a run's folder after its first checkpoint"
         raise UserError(f"{run} holds no {name}; {advice}")
     return load(run / name)
+
+
+def _why_no_best(run: Path) -> str:
+    """Why a run's folder has no best generator, or how it comes to one."""
+    from fastgan.folder import BEST_COURSE
+    from fastgan.json_rows import read_rows
+    from fastgan.run import load_run
+
+    settings = load_run(run).run
+    if not settings.metric:
+        return "give a run's folder trained with --best-metric"
+    looks = read_rows(run / BEST_COURSE, {"step", settings.metric})
+    if looks and not any(math.isfinite(look[settings.metric]) for look in looks):
+        return f"no look so far had a finite {settings.metric}; leave --best out"
+    return f"train on past a look, which are {settings.monitor_every:,} steps apart: --resume {run}"

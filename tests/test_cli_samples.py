@@ -129,6 +129,11 @@ def test_the_best_generator_of_a_training_without_a_look(
     assert mistake(capsys.readouterr().err) == (
         f"{folder} holds no best.safetensors; train on past a look, which are 1,000 steps apart: --resume {folder}"
     )
+    (folder / "best.jsonl").write_text('{"step": 1000, "epoch": 4, "mmd": NaN}\n')
+    assert main(["sample", str(folder), "--best"]) == 2
+    assert mistake(capsys.readouterr().err) == (
+        f"{folder} holds no best.safetensors; no look so far had a finite mmd; leave --best out"
+    )
 
 
 def test_ways_and_truncated_samples(
