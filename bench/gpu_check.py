@@ -3,9 +3,9 @@
 It needs an interpreter with numpy, numba, numba-cuda, cupy and pytest, and no installation. First and at once, for they
 time nothing: the tests of tests/cuda on the card, and steps under compute-sanitizer, where that is installed. Then one
 by one: a captured step against an uncaptured one, byte by byte; 10,000 steps, whose memory must not grow; the host's
-time a step; steps at four sizes beside PyTorch and JAX, where they are; what training methods cost; what each kernel
-reaches of the card's bandwidth and arithmetic. What eight minutes leave no time for is skipped. A short table comes
-last, and the figures go to ``bench/results``. It exits with 1 if anything failed.
+time a step; what training methods cost; what each kernel reaches of the card's bandwidth and arithmetic; steps at four
+sizes beside PyTorch and JAX, where they are, whose compiling began with the tests. What eight minutes leave no time for
+is skipped. A short table comes last, and the figures go to ``bench/results``. It exits with 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -48,10 +48,13 @@ NUMBA_CUDA = "numba-cuda 0.30.4"
 """The version that pyproject.toml pins, parts of which that are not public fastgan relies on."""
 
 TIME = 480
-"""Seconds for all checks: one that would begin later is skipped, and a program that one waits for is ended then."""
+"""Seconds for all checks: one that would begin later is skipped, and what one waits for is ended then."""
 
 STARTED = time.perf_counter()
 """When `TIME` began, in seconds of a clock without a date."""
+
+ROOM = 2**31
+"""Bytes of the card's memory for each process that tests."""
 
 MANY = 10_000
 LEAK = 2**20
@@ -75,15 +78,27 @@ def trainer(size: Size, **settings: Any) -> Any:
     return made
 
 
+def left() -> float:
+    """Seconds that are left of `TIME`, or one."""
+    return max(1.0, TIME - (time.perf_counter() - STARTED))
+
+
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program for as long as there is time."""
-    left = max(1.0, TIME - (time.perf_counter() - STARTED))
+    most = left()
     try:
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, timeout=left
+            command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, timeout=most
         )
     except subprocess.TimeoutExpired:
-        raise CheckError(f"not done after {left:.0f} s, when the time was up") from None
+        raise CheckError(f"not done after {most:.0f} s, when the time was up") from None
+
+
+def processes() -> int:
+    """How many of them test at once: each takes some of the card's memory."""
+    import cupy
+
+    return int(min(8, max(1, cupy.cuda.Device().mem_info[1] // ROOM)))
 
 
 def parity(results: Results) -> str:
@@ -98,7 +113,7 @@ def parity(results: Results) -> str:
     # Whatever else this interpreter's packages warn of is not asked here, nor is pytest's version.
     options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-o", "minversion=0", "-m", "gpu"]
     if find_spec("xdist"):  # nearly all of a test's time goes to compiling, which takes one core
-        options += ["-n", "auto", "--maxprocesses=8"]
+        options += ["-p", "xdist", "-n", "auto", f"--maxprocesses={processes()}"]
     done = run([sys.executable, "-m", "pytest", *options, *tests], NUMBA_ENABLE_CUDASIM="0")
     last = done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()[-200:]]
     if done.returncode:
@@ -188,13 +203,16 @@ def sanitizer(results: Results) -> str:
 
 
 def compile_ahead(folder: Path) -> None:
-    """Let XLA compile the contest's steps, which takes it minutes; JAX finds them again in this folder."""
+    """Let XLA compile the contest's steps, which takes it minutes; JAX finds them again in this folder.
+
+    Where that takes a third of all time, on few cores, it is given up.
+    """
 
     def start(size: Size) -> None:
         problem = folder / f"{size.name}.npz"
         make_problem(size, problem)
         with suppress(MissingError, ContestError):  # the contest says it
-            Worker(SCAN, problem, threads=1).start().close()
+            Worker(SCAN, problem, threads=1, patience=TIME / 3).start().close()
 
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
     with ThreadPoolExecutor() as pool:
@@ -207,7 +225,9 @@ def steps(results: Results) -> str:
     for name, size in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
             try:
-                found, missing = contest(size, CONTENDERS, Path(folder), rounds=5, seconds=0.2, threads=[1])
+                found, missing = contest(
+                    size, CONTENDERS, Path(folder), rounds=5, seconds=0.2, threads=[1], patience=left()
+                )
             except ContestError as error:
                 said.append(f"{name}: {' '.join(str(error).split())[:300]}")
                 print(f"  {said[-1]}", flush=True)
@@ -233,9 +253,9 @@ CHECKS: dict[str, Callable[[Results], str]] = {
     "captured": captured,
     "leak": leak,
     "host time": host_time,
-    "steps": steps,
     "methods": methods,
     "kernels": kernels,
+    "steps": steps,
 }
 UNTIMED = ("parity", "sanitizer")
 """Made at once, in processes of their own."""
@@ -249,9 +269,12 @@ def check(names: list[str], results: Results) -> Iterator[Outcome]:
     """Make the checks: first and at once those that time nothing, and what others need compiled; then one by one."""
     with tempfile.TemporaryDirectory() as folder:
         with ThreadPoolExecutor() as pool:
-            if "steps" in names:
-                pool.submit(compile_ahead, Path(folder))
+            ahead = (
+                pool.submit(compile_ahead, Path(folder)) if "steps" in names and find_spec("jax") else None
+            )
             yield from pool.map(lambda name: outcome(name, results), [n for n in names if n in UNTIMED])
+        if ahead and (error := ahead.exception()):
+            print(f"  not compiled ahead: {error}", flush=True)
         for name in names:
             if name not in UNTIMED:
                 yield outcome(name, results)

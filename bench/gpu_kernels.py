@@ -35,8 +35,8 @@ def kernels(results: Results) -> str:
     failed: dict[str, str] = {}
     for name, op in OPS.items():
         for shape in SHAPES:
-            values = arguments(name, shape)
             try:
+                values = arguments(name, shape)
                 took = seconds_of(op, values)
             except Exception as error:  # the others are measured all the same
                 failed[f"{name} {shape}"] = f"{type(error).__name__}: {error}"

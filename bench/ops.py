@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import fastgan_kernels as kernels
-from fastgan_kernels.optimisers import PART
+from fastgan_kernels.optimisers import parts_of
 
 CLASSES, ROWS, VOCABULARY, PIECES = 10, 10_000, 8, 2
 
@@ -106,8 +106,8 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
         "cosine": lambda: False,
         "decay": lambda: 0.0,
         "values": lambda: normal(vector),
-        "squares": lambda: np.full(4, vector, np.float32),
-        "limit": lambda: 1e9,
+        "squares": lambda: np.ones(parts_of(vector), np.float32),
+        "limit": lambda: parts_of(vector) ** 0.5 * (1 - 1e-6),  # a little less than the norm
         # spectral normalisation
         "u": lambda: np.full(inputs, inputs**-0.5, np.float32),
         "v": lambda: np.full(outputs, outputs**-0.5, np.float32),
@@ -177,7 +177,7 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
     if name in ("power_iteration", "spectral_scale", "spectral_backward"):
         known |= {"inverse": lambda: np.ones(1, np.float32), "out": lambda: normal(inputs, outputs)}
     if name == "sum_of_squares":
-        known["out"] = lambda: np.zeros(-(-vector // PART), np.float32)
+        known["out"] = lambda: np.zeros(parts_of(vector), np.float32)
     if name == "add":
         known["source"] = lambda: np.full((rows, outputs), 1e-6, np.float32)
     if name == "dropout":

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,9 @@ EVEN = 0.03
 
 TRIAL = 0.15
 """Seconds of each of the runs that decide on a number of threads."""
+
+PATIENCE = 600.0
+"""Seconds for an answer of a contender, compiling included; one that takes longer is ended."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,9 @@ class ContestError(Exception):
 class Worker:
     """A contender's process, once it is started."""
 
-    def __init__(self, contender: str, problem: Path, threads: int):
+    def __init__(self, contender: str, problem: Path, threads: int, patience: float = PATIENCE):
         self.contender, self.problem, self.threads = contender, problem, threads
+        self.patience = patience
         self.process: subprocess.Popen[str] | None = None
         self.ready = self.closed = False
 
@@ -157,7 +162,13 @@ class Worker:
 
     def _read(self) -> dict[str, Any]:
         assert self.process is not None and self.process.stdout is not None
+        watch = threading.Timer(self.patience, self.process.kill)
+        watch.start()
         line = self.process.stdout.readline()
+        late = not watch.is_alive()
+        watch.cancel()
+        if not line and late:
+            raise ContestError(f"{self.contender} was ended, for it did not answer in {self.patience:g} s")
         if not line:
             self.stderr.seek(0)
             raise ContestError(f"{self.contender} ended: " + "\n".join(self.stderr.read().splitlines()[-15:]))
@@ -178,6 +189,7 @@ def contest(
     seconds: float = 0.4,
     threads: Sequence[int] = (),
     floor: bool = False,
+    patience: float = PATIENCE,
 ) -> tuple[dict[str, Measured], dict[str, str]]:
     """Measure contenders by turns, each for about `seconds` a round; what was measured, and who is missing and why.
 
@@ -188,6 +200,7 @@ def contest(
     folder : for the problem's file
     threads : numbers to try; powers of two up to all cores unless given
     floor : measure `bench.floor` as one more contender
+    patience : seconds for an answer of a contender
     """
     from fastgan.backends import available_cores
 
@@ -197,7 +210,7 @@ def contest(
     counts = {OURS: [0]}  # it finds its own best number while it runs, as for its users
     wanted = [(name, n) for name in contenders for n in threads or counts.get(name, thread_counts(cores))]
     wanted += [(name, cores) for name in (BLAS, TORCH) if floor]
-    workers = [Worker(name, problem, count) for name, count in wanted]
+    workers = [Worker(name, problem, count, patience) for name, count in wanted]
     with ExitStack() as stack:
         for worker in workers:
             stack.callback(worker.close)

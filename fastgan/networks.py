@@ -13,7 +13,7 @@ from fastgan.errors import UserError
 from fastgan.team import GROUP
 from fastgan_kernels import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU
 from fastgan_kernels.layers import ACTIVATION, BIAS, INPUTS, OUTPUTS, UNITS, WEIGHTS
-from fastgan_kernels.optimisers import PART
+from fastgan_kernels.optimisers import parts_of
 
 if TYPE_CHECKING:
     from fastgan.embedding import Embedding
@@ -183,7 +183,7 @@ def build_network(
         mean=aligned(offset),
         square=aligned(offset),
         average=aligned(offset if optimiser.average_decay > 0 else 0),
-        squares=np.zeros(-(-offset // PART) if optimiser.clip_norm > 0 else 0, np.float32),
+        squares=np.zeros(parts_of(offset) if optimiser.clip_norm > 0 else 0, np.float32),
         spectral=_spectral(layers, offset) if spectral else None,
         form=None,
         embedding=None,

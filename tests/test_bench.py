@@ -71,6 +71,15 @@ def test_what_a_contender_says_last_is_told(tmp_path):
         rounds.Worker("fastgan numpy", tmp_path / "missing.npz", 1).start()
 
 
+def test_a_contender_that_does_not_answer_is_ended(problem):
+    worker = rounds.Worker("fastgan numpy", problem, 1, patience=0.01)
+    with pytest.raises(
+        rounds.ContestError, match=r"^fastgan numpy was ended, for it did not answer in 0.01 s$"
+    ):
+        worker.start()
+    assert worker.process.poll() is not None
+
+
 def test_a_problem_is_read_as_it_was_made(problem):
     found = read_problem(problem)
     size = found.size

@@ -11,6 +11,7 @@ from .parity import UPDATES, WEIGHTS, assert_gradients_equal, run
 CHANGES = {
     "spectral norm": dict(spectral_norm=True),
     "clipped": dict(clip_norm=0.05),
+    "clipped, of several parts": dict(clip_norm=0.05, discriminator=[128, 80], generator=[100, 90]),
     "both": dict(spectral_norm=True, clip_norm=0.05),
     "spectral norm, penalised": dict(
         spectral_norm=True, gradient_penalty="wgan-gp", discriminator_activation="tanh"
@@ -111,10 +112,12 @@ def test_the_average_follows_the_generator_and_is_what_is_sampled(make_trainer, 
 EVERYTHING = dict(spectral_norm=True, clip_norm=0.5, weight_decay=0.1, ema=0.99, gradient_penalty="r1")
 
 
+@pytest.mark.parametrize("widths", [{}, dict(discriminator=[128, 80])], ids=["narrow", "of several parts"])
 @pytest.mark.parametrize("update", ["separate", "joint"])
-def test_backends_and_threads_agree(make_trainer, state_of, update):
+def test_backends_and_threads_agree(make_trainer, state_of, update, widths):
+    settings = dict(update=update, batch_size=32) | widths
     trainers = [
-        make_trainer(backend=backend, threads=threads, update=update, batch_size=32, **EVERYTHING)
+        make_trainer(backend=backend, threads=threads, **settings, **EVERYTHING)
         for backend, threads in (("numpy", 1), ("cpu", 1), ("cpu", 2))
     ]
     for trainer in trainers:

@@ -250,6 +250,11 @@ PART = 2**13
 """Values of which `sum_of_squares` makes one number."""
 
 
+def parts_of(values: int) -> int:
+    """How many numbers `sum_of_squares` makes of so many values."""
+    return -(-values // PART)
+
+
 @op
 def sum_of_squares(values: np.ndarray, out: np.ndarray) -> None:
     """``out_k = sum_i values_i^2`` over the k-th `PART` values: parts of a gradient's squared norm.
@@ -257,7 +262,7 @@ def sum_of_squares(values: np.ndarray, out: np.ndarray) -> None:
     Parameters
     ----------
     values : (n,) float32
-    out : (n / PART, rounded up) float32, written; the last is of what is left
+    out : (parts_of(n),) float32, written; the last is of what is left
     """
     for k in range(len(out)):
         part = values[k * PART : (k + 1) * PART]

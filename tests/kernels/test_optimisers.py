@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import fastgan_kernels as fk
-from fastgan_kernels.optimisers import PART
+from fastgan_kernels.optimisers import PART, parts_of
 
 from .helpers import normals, poisoned, run_both
 
@@ -188,7 +188,7 @@ def test_weight_decay_and_averages(size):
 @pytest.mark.parametrize("size", [*SIZES, PART, 2 * PART + 5])
 def test_a_gradient_is_shortened_to_its_limit(size):
     values = normals(3, size)
-    found = run_both(fk.sum_of_squares, values=values, out=poisoned(-(-size // PART)))["out"]
+    found = run_both(fk.sum_of_squares, values=values, out=poisoned(parts_of(size)))["out"]
     parts = [np.linalg.norm(values[k : k + PART].astype(float)) ** 2 for k in range(0, size, PART)]
     np.testing.assert_allclose(found, parts, rtol=1e-5)
     norm = np.sqrt(sum(parts))

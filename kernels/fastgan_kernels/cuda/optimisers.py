@@ -14,7 +14,7 @@ from ..elementary import cos_sin_turns
 from ..optimisers import PART, adam_one, rmsprop_one, sgd_one
 from .device import TOGETHER, added, launch, launch_over
 
-CLIPPED = 8
+EACH = 8
 """Values that a thread shortens, so that fewer blocks add up the squares."""
 
 
@@ -156,7 +156,7 @@ def _square(values, i, stop):
 
 @cuda.jit
 def sum_of_squares(values, out):
-    """`optimisers.sum_of_squares`, a block for each part; a thread waits for four values at once."""
+    """`optimisers.sum_of_squares`, a block of `TOGETHER` threads a part, each of which asks for four values at once."""
     first = cuda.blockIdx.x * PART
     stop = min(first + PART, values.size)
     total = float32(0)
@@ -177,7 +177,7 @@ def _sum_of_squares(values, out):
 
 @cuda.jit
 def clip(values, squares, limit):
-    """`optimisers.clip`; each block adds the squares up, for some values of each of its threads."""
+    """`optimisers.clip`, blocks of `TOGETHER` threads, each of which adds the squares up and shortens some values."""
     total = float32(0)
     for part in range(cuda.threadIdx.x, squares.size, TOGETHER):
         total += squares[part]
@@ -191,5 +191,5 @@ def clip(values, squares, limit):
 @launched(optimisers.clip)
 def _clip(values, squares, limit):
     if values.size:
-        blocks = -(-values.size // (CLIPPED * TOGETHER))
+        blocks = -(-values.size // (EACH * TOGETHER))
         launch(clip, blocks, TOGETHER, values, squares, np.float32(limit))
