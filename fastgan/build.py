@@ -46,11 +46,13 @@ def output_activation(settings: Settings, spec: DataSpec) -> str:
 
 
 def _optimiser(
-    settings: Settings, initial_rate: float, steps_per_epoch: int, average_decay: float = 0.0
+    settings: Settings, steps_per_epoch: int, rate_factor: float = 1.0, *, generator: bool
 ) -> Optimiser:
+    """Of the generator or of the discriminator."""
+    rate = settings.generator_lr if generator else settings.discriminator_lr
     return Optimiser(
         code=OPTIMISERS[settings.optimiser],
-        initial_rate=initial_rate,
+        initial_rate=rate * rate_factor,
         beta1=settings.beta1,
         beta2=settings.beta2,
         momentum=settings.momentum,
@@ -60,9 +62,9 @@ def _optimiser(
         decay_start=float(settings.decay_start * steps_per_epoch),
         decay_steps=float(settings.decay_epochs * steps_per_epoch),
         cosine=settings.decay == "cosine",
-        weight_decay=settings.weight_decay,
+        weight_decay=settings.weight_decay * (1.0 if generator else settings.weight_decay_ratio),
         clip_norm=settings.clip_norm,
-        average_decay=average_decay,
+        average_decay=settings.ema if generator else 0.0,
     )
 
 
@@ -86,7 +88,7 @@ def build_generator(
         [activation] * len(hidden) + ["linear" if last == "softmax" else last],
         max_rows=max_rows,
         slope=settings.leaky_slope,
-        optimiser=_optimiser(settings, settings.generator_lr, steps_per_epoch, settings.ema),
+        optimiser=_optimiser(settings, steps_per_epoch, generator=True),
         softmax_group=spec.vocabulary,
         pieces=pieces,
         joined=joined,
@@ -125,7 +127,7 @@ def build_discriminator(
         [activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
-        optimiser=_optimiser(settings, settings.discriminator_lr, steps_per_epoch),
+        optimiser=_optimiser(settings, steps_per_epoch, generator=False),
         curved=settings.gradient_penalty != "none" and is_smooth(settings),
         spectral=settings.spectral_norm,
         pieces=pieces,
@@ -256,14 +258,13 @@ def build_gan(settings: Settings, spec: DataSpec, n_classes: int, steps_per_epoc
 def rescheduled(gan: Gan, settings: Settings, steps_per_epoch: int, rate_factor: float) -> Gan:
     """Return the same GAN with its schedules in epochs of so many steps, and so many times its learning rates."""
 
-    def player(net: Network, rate: float) -> Network:
-        rule = _optimiser(settings, rate * rate_factor, steps_per_epoch, net.optimiser.average_decay)
-        return net._replace(optimiser=rule)
-
-    generator = player(gan.generator, settings.generator_lr)
+    rules = [
+        _optimiser(settings, steps_per_epoch, rate_factor, generator=generator) for generator in (True, False)
+    ]
+    undecided = noise_of(settings, "token_noise", steps_per_epoch)
     return gan._replace(
-        generator=generator._replace(undecided=noise_of(settings, "token_noise", steps_per_epoch)),
-        discriminator=player(gan.discriminator, settings.discriminator_lr),
+        generator=gan.generator._replace(optimiser=rules[0], undecided=undecided),
+        discriminator=gan.discriminator._replace(optimiser=rules[1]),
         noise=noise_of(settings, "instance_noise", steps_per_epoch),
     )
 
