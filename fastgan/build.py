@@ -62,7 +62,7 @@ def _optimiser(
         decay_start=float(settings.decay_start * steps_per_epoch),
         decay_steps=float(settings.decay_epochs * steps_per_epoch),
         cosine=settings.decay == "cosine",
-        weight_decay=settings.weight_decay * (1.0 if generator else settings.weight_decay_ratio),
+        weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
         average_decay=settings.ema if generator else 0.0,
     )

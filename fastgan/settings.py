@@ -44,7 +44,6 @@ READERS = {
     "penalty_every": Reader(("gradient_penalty",), ("none",)),
     "penalty_weight": Reader(("gradient_penalty",), ("none",)),
     "penalty_one_sided": Reader(("gradient_penalty",), ("none", "r1", "r2", "r1+r2")),
-    "weight_decay_ratio": Reader(("weight_decay",), (0.0,)),
     "decay_start": Reader(("decay_epochs",), (0.0,)),
     "decay": Reader(("decay_epochs",), (0.0,)),
     "beta1": Reader(("optimiser",), ("sgd", "rmsprop")),
@@ -191,9 +190,6 @@ class Settings:
     weight_decay: float = knob(
         "optimiser", 0.0, "of all parameters of both players, apart from the gradient (AdamW)", least=0.0
     )
-    weight_decay_ratio: float = knob(
-        "optimiser", 1.0, "the discriminator's weight decay over the generator's", least=0.0
-    )
     clip_norm: float = knob(
         "optimiser",
         0.0,
@@ -281,7 +277,7 @@ class Settings:
                 f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
                 "class; set packing to 1 or n_classes to 0"
             )
-        shrinks = max(self.generator_lr, self.discriminator_lr * self.weight_decay_ratio)
+        shrinks = max(self.generator_lr, self.discriminator_lr)
         if self.weight_decay * shrinks >= 1:
             raise UserError(
                 f"weight_decay is {self.weight_decay}, which at these learning rates would turn signs around; "

@@ -135,15 +135,11 @@ def adversarial(loss, role, s, smoothing):
     return (s if fake else -s).mean(), s.mean()
 
 
-def optimiser_of(settings, player, rate, ratio=1.0):
+def optimiser_of(settings, player, rate):
     if settings.optimiser == "adam":
         betas = (settings.beta1, settings.beta2)
         return torch.optim.AdamW(
-            player.tensors,
-            rate,
-            betas=betas,
-            eps=settings.epsilon,
-            weight_decay=ratio * settings.weight_decay,
+            player.tensors, rate, betas=betas, eps=settings.epsilon, weight_decay=settings.weight_decay
         )
     if settings.optimiser == "sgd":
         return torch.optim.SGD(player.tensors, rate, momentum=settings.momentum)
@@ -163,9 +159,7 @@ class Twin:
         )
         self.d = Player(gan, gan.discriminator, settings.discriminator_activation, "linear")
         self.g_optimiser = optimiser_of(self.settings, self.g, self.settings.generator_lr)
-        self.d_optimiser = optimiser_of(
-            self.settings, self.d, self.settings.discriminator_lr, self.settings.weight_decay_ratio
-        )
+        self.d_optimiser = optimiser_of(self.settings, self.d, self.settings.discriminator_lr)
 
     def real(self, critic_step):
         data = self.trainer.dataset
