@@ -277,11 +277,11 @@ class Settings:
                 f"packing is {self.packing} but n_classes is {self.n_classes}, and rows judged together have no one "
                 "class; set packing to 1 or n_classes to 0"
             )
-        shrinks = max(self.generator_lr, self.discriminator_lr)
-        if self.weight_decay * shrinks >= 1:
+        rate = max(self.generator_lr, self.discriminator_lr)
+        if self.weight_decay * rate >= 1:
             raise UserError(
-                f"weight_decay is {self.weight_decay}, which at these learning rates would turn signs around; "
-                f"give less than {1 / shrinks:g}"
+                f"weight_decay is {self.weight_decay} at a learning rate of {rate}, which would turn "
+                f"signs around; give less than {1 / rate:g}"
             )
         self._check_unread()
 
