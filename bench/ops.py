@@ -163,6 +163,10 @@ def arguments(name: str, shape: Shape) -> dict[str, Any]:
     if name.startswith("embed_labels"):
         known["table"] = known["dtable"] = lambda: normal(CLASSES, outputs)
         known["dout"] = known["out"] = lambda: normal(rows, inputs + outputs)
+    if name.startswith("bigrams"):
+        read = kernels.bigram_columns(outputs, VOCABULARY)
+        known["x"] = known["dx"] = lambda: normal(rows, outputs)
+        known["read"] = known["dread"] = known["out"] = lambda: normal(rows, read)
     if name == "one_hot_draws":
         known["categories"] = lambda: 16
         known["out"] = lambda: normal(rows, outputs * 16)

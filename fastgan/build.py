@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastgan.bigrams import columns_read, with_bigrams
 from fastgan.data.dataset import DataSpec
 from fastgan.embedding import draw_table, with_embedding
 from fastgan.errors import UserError
@@ -114,16 +115,23 @@ def build_discriminator(
 ) -> Network:
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits.
 
-    A token has as many columns as there are tokens, or a vector of token_embedding numbers.
+    A token has as many columns as there are tokens, or a vector of token_embedding numbers; with bigrams each two
+    neighbours have the square of them as well.
     """
     width, columns = settings.token_embedding, spec.network_width * settings.packing
     if width and not spec.vocabulary:
         raise UserError(f"token_embedding is {width} but the data are not tokens; leave it at 0")
+    wanted = settings.discriminator_bigrams
+    if wanted and not spec.vocabulary:
+        raise UserError("discriminator_bigrams is true but the data are not tokens; leave it at false")
     table = (spec.vocabulary if width else 0, width)
+    read = (
+        columns // spec.vocabulary * width if width else columns_read(columns, spec.vocabulary, wanted=wanted)
+    )
     hidden, activation = list(settings.discriminator), settings.discriminator_activation
     pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
     net = build_network(
-        [columns // spec.vocabulary * width if width else columns, *hidden, 1 + n_classes],
+        [read, *hidden, 1 + n_classes],
         [activation] * len(hidden) + ["linear"],
         max_rows=max_rows,
         slope=settings.leaky_slope,
@@ -136,7 +144,7 @@ def build_discriminator(
         table=table,
     )
     return with_form(
-        with_embedding(net, *table, of_tokens=True),
+        with_bigrams(with_embedding(net, *table, of_tokens=True), columns, spec.vocabulary, wanted=wanted),
         dropout=settings.discriminator_dropout,
         masks=DISCRIMINATOR_MASKS,
         pieces=pieces,

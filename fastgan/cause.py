@@ -27,6 +27,8 @@ WORDS = {
     "curvature": ("penalty's gradients at the outputs", "rows"),
     "embedding.inputs": ("vectors of labels or tokens", ""),
     "embedding.dinputs": ("gradients at the vectors of labels or tokens", ""),
+    "bigrams.inputs": ("tokens and bigrams", ""),
+    "bigrams.dinputs": ("gradients at the tokens and bigrams", ""),
     "form.fed": ("outputs", "fed"),
     "form.dfed": ("gradients at the outputs", "fed"),
     "form.norm.normed": ("normalised sums", "rows"),

@@ -33,7 +33,9 @@ def _nothing(values: Any, *others: Any) -> None:
 
 
 def _either(field: str, function: Callable[..., Any], without: Callable[..., Any]) -> Callable[..., Any]:
-    part(function), part(without)
+    for each in (function, without):
+        if not hasattr(each, "chosen"):
+            part(each)
 
     @functools.wraps(function)
     def choose(values: Any, *others: Any) -> Any:
@@ -41,8 +43,13 @@ def _either(field: str, function: Callable[..., Any], without: Callable[..., Any
 
     @overload(choose, strict=False, jit_options={"no_cfunc_wrapper": True})
     def _choose(values: Any, *others: Any) -> Any:
-        return without if _type_of(values, field) == types.none else function
+        return chosen(values)
 
+    def chosen(values: Any) -> Any:
+        one = without if _type_of(values, field) == types.none else function
+        return one.chosen(values) if hasattr(one, "chosen") else one
+
+    choose.chosen = chosen  # type: ignore[attr-defined]  # what stands in another's place may be a choice itself
     return choose
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastgan.bigrams import bigram_tangents, bigrams_read, carry_to_tokens, joined_by_bigrams, to_layers_input
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
-from fastgan.forms import hand_to_input
-from fastgan.networks import COUNT, FIRST, START, STOP, Network, aligned, applied
+from fastgan.networks import COUNT, FIRST, START, STOP, Network, aligned, input_rows
 from fastgan_kernels import (
     LINEAR,
     dense_backward_rows,
@@ -68,6 +68,8 @@ def draw_table(net: Network, random: np.random.Generator) -> None:
 
 def columns_given(net: Network) -> int:
     """Columns of the rows that a network without labels is given."""
+    if net.bigrams is not None:
+        return net.bigrams.columns
     columns = int(net.layers[0, INPUTS])
     return columns if net.embedding is None else columns // net.embedding.width * net.embedding.entries
 
@@ -80,70 +82,46 @@ def table_of(net, vector):
 
 
 @part
-def input_rows(net, arena, rows, first):
-    """View of some rows that the first layer reads, from row `first` on, in an arena of those: (rows, inputs)."""
-    columns = net.layers[0, INPUTS]
-    return arena[first * columns : (first + rows) * columns].reshape((rows, columns))
-
-
-@part
 def by_entry(x, columns):
     """Rows with a row for each of their tokens: (rows * tokens, columns)."""
     return x.reshape((x.size // columns, columns))
 
 
-def _as_given(net, x, labels, first):
-    return x, labels
-
-
-@where("embedding", without=_as_given)
+@where("embedding", without=joined_by_bigrams)
 def embedded(net, x, labels, first):
     """What the first layer reads of x, the rows from `first` on, and the labels (0,) that it still needs."""
     if net.embedding.of_tokens:
-        return tangents_read(net, x, first), labels[:0]
+        return tangents_read(net, x, first, first), labels[:0]
     out = input_rows(net, net.embedding.inputs, len(x), first)
     embed_labels(x, labels, table_of(net, net.params), out)
     return out, labels[:0]
 
 
-def _tangents_as_given(net, x, first):
-    return x
-
-
-@where("embedding", without=_tangents_as_given)
-def tangents_read(net, x, first):
-    """How what the first layer reads moves with rows of tokens, the rows from `first` on: by the table itself."""
+@where("embedding", without=bigram_tangents)
+def tangents_read(net, x, points, tangents):
+    """How what the first layer reads moves with rows of tokens, the rows from `tangents` on: by the table itself."""
     source = net.embedding
-    out = input_rows(net, source.inputs, len(x), first)
+    out = input_rows(net, source.inputs, len(x), tangents)
     tokens, vectors = by_entry(x, source.entries), by_entry(out, source.width)
     dense_forward(tokens, table_of(net, net.params), source.bias, LINEAR, net.slope, vectors)
     return out
 
 
-@where("embedding", without=_as_given)
+@where("embedding", without=bigrams_read)
 def inputs_read(net, x, labels, first):
     """What the first layer has read of x, the rows from `first` on, and the labels (0,) that it still needed."""
     return input_rows(net, net.embedding.inputs, len(x), first), labels[:0]
 
 
-def _to_input(net, dz, deltas, dx):
-    if dx.size > 0:
-        w, _ = applied(net, 0)
-        dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
-        hand_to_input(net, deltas, dx)
-
-
-@where("embedding", without=_to_input)
-def carry_to_input(net, dz, deltas, dx):
+@where("embedding", without=carry_to_tokens)
+def carry_to_input(net, dz, points, deltas, dx):
     """Carry the deltas dz at the first layer's sums, those of the arena's rows from `deltas` on, into dx unless size 0.
 
     The table's gradient needs those at what the layer has read in any case.
     """
     source = net.embedding
-    w, _ = applied(net, 0)
     dinputs = input_rows(net, source.dinputs, len(dz), deltas)
-    dense_backward_rows(dz, w, dinputs[:0], LINEAR, net.slope, dinputs)
-    hand_to_input(net, deltas, dinputs)
+    to_layers_input(net, dz, deltas, dinputs)
     if source.of_tokens and dx.size > 0:
         dvectors, dtokens = by_entry(dinputs, source.width), by_entry(dx, source.entries)
         dense_backward_rows(dvectors, table_of(net, net.params), dtokens[:0], LINEAR, net.slope, dtokens)

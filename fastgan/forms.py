@@ -127,6 +127,8 @@ def with_rows(net: Network, rows: int) -> Network:
         own = own._replace(
             embedding=net.embedding._replace(inputs=aligned(rows * int(net.layers[0, INPUTS])))
         )
+    if net.bigrams is not None:
+        own = own._replace(bigrams=net.bigrams._replace(inputs=aligned(rows * int(net.layers[0, INPUTS]))))
     form = net.form
     if form is None:
         return own

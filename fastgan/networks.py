@@ -16,6 +16,7 @@ from fastgan_kernels.layers import ACTIVATION, BIAS, INPUTS, OUTPUTS, UNITS, WEI
 from fastgan_kernels.optimisers import parts_of
 
 if TYPE_CHECKING:
+    from fastgan.bigrams import Bigrams
     from fastgan.embedding import Embedding
     from fastgan.forms import Form
 
@@ -111,6 +112,7 @@ class Network(NamedTuple):
     spectral: Spectral | None
     form: Form | None
     embedding: Embedding | None
+    bigrams: Bigrams | None
     undecided: Noise | None
     whole: bool | None
     outputs: np.ndarray
@@ -187,6 +189,7 @@ def build_network(
         spectral=_spectral(layers, offset) if spectral else None,
         form=None,
         embedding=None,
+        bigrams=None,
         undecided=None,
         whole=None,
         outputs=aligned(max_rows * units),
@@ -252,7 +255,7 @@ def whole_layers(layers: np.ndarray, entries: int = 0) -> np.ndarray:
 
 def is_plain(net: Network) -> bool:
     """Whether each layer reads what the one before made, and nothing is done to that on the way."""
-    return net.form is None and net.embedding is None
+    return net.form is None and net.embedding is None and net.bigrams is None
 
 
 def entries_of(net: Network) -> int:
@@ -314,6 +317,13 @@ def layer_rows(net, arena, layer, rows, first=0):
     outputs = net.layers[layer, OUTPUTS]
     start = net.layers[layer, UNITS] * net.max_rows + first * outputs
     return arena[start : start + rows * outputs].reshape((rows, outputs))
+
+
+@part
+def input_rows(net, arena, rows, first):
+    """View of some rows that the first layer reads, from row `first` on, in an arena of those: (rows, inputs)."""
+    columns = net.layers[0, INPUTS]
+    return arena[first * columns : (first + rows) * columns].reshape((rows, columns))
 
 
 @part

@@ -110,7 +110,7 @@ def _down_one_by_one(net, rows, points, deltas, dx, batch):
     for layer in range(last, 0, -1):
         w, _ = applied(net, layer)
         dz = hand_down(net, layer - 1, dz, w, points, deltas, batch)
-    carry_to_input(net, dz, deltas, dx)
+    carry_to_input(net, dz, points, deltas, dx)
 
 
 @where("whole", without=_down_one_by_one)
@@ -129,7 +129,7 @@ def _carry_whole_down(net, rows, points, deltas, curvature, dx):
 
 
 def _up_one_by_one(net, x, points, tangents, batch):
-    rows, dx = len(x), tangents_read(net, x, tangents)
+    rows, dx = len(x), tangents_read(net, x, points, tangents)
     for layer in range(len(net.layers) - 1):
         w, _ = applied(net, layer)
         activation = net.layers[layer, ACTIVATION]
@@ -159,7 +159,7 @@ def _curvature_one_by_one(net, rows, points, batch):
         w, _ = applied(net, layer)
         dz = hand_down(net, layer - 1, dz, w, points, points, batch)
         add(layer_rows(net, net.curvature, layer - 1, rows, points), dz)
-    carry_to_input(net, dz, points, dz[:0])
+    carry_to_input(net, dz, points, points, dz[:0])
 
 
 @where("whole", without=_curvature_one_by_one)

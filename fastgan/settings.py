@@ -79,6 +79,9 @@ class Settings:
         "numbers in the vector that stands for a token at the discriminator's input; 0: its one-hot vector",
         least=0,
     )
+    discriminator_bigrams: bool = knob(
+        "model", False, "let the discriminator read the product of each two neighbouring tokens too"
+    )
     latent: str = knob(
         "model",
         "normal",
@@ -242,6 +245,11 @@ class Settings:
             raise UserError(
                 f"latent is 'categorical' but latent_categories is {k}; give at least 2 that divide latent_dim, "
                 f"which is {self.latent_dim}"
+            )
+        if self.discriminator_bigrams and self.token_embedding:
+            raise UserError(
+                f"discriminator_bigrams is true but token_embedding is {self.token_embedding}, and bigrams are of "
+                "one-hot tokens; set one of them back"
             )
         for player in ("generator", "discriminator"):
             self._check_form(player)

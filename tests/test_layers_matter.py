@@ -212,6 +212,21 @@ def test_vectors_of_labels_learn_to_differ():
     np.testing.assert_array_equal(means(), trained[::-1])
 
 
+def test_without_hidden_layers_pairs_are_seen_by_bigrams_alone():
+    """Real rows are 00 and 11, fakes 01 and 10: each token comes as often in both."""
+    first = np.repeat([[0], [1]], 16, axis=0)
+    real, fake = np.hstack([first, first]).astype(np.uint8), np.hstack([first, 1 - first]).astype(np.uint8)
+    told = {}
+    for bigrams in (False, True):
+        trainer = trainer_of(
+            real, vocabulary=2, discriminator_bigrams=bigrams, discriminator=[], discriminator_lr=1e-2
+        )
+        teach(trainer, 200, lambda step: real, lambda step: fake)
+        rows = [np.eye(2, dtype=np.float32)[each].reshape(32, 4) for each in (real, fake)]
+        told[bigrams] = scores(trainer, rows[0]).mean() - scores(trainer, rows[1]).mean()
+    assert abs(told[False]) < 0.1 and told[True] > 2
+
+
 def test_vectors_of_tokens_learn_to_differ():
     """They begin as one vector, so that D cannot tell tokens; later nothing else tells them."""
     random = np.random.default_rng(0)

@@ -40,6 +40,27 @@ WAYS_TO_TRAIN = {
     "tokens, concat": dict(
         kind="tokens", token_embedding=3, gradient_penalty="r2", discriminator_concat=True, **PENALTY
     ),
+    "bigrams": dict(kind="tokens", discriminator_bigrams=True, classes=3),
+    "bigrams, no hidden layer": dict(
+        kind="tokens", discriminator_bigrams=True, discriminator=[], gradient_penalty="r1", penalty_weight=1.0
+    ),
+    "bigrams, wgan-gp, packed": dict(
+        **dict(kind="tokens", discriminator_bigrams=True, packing=2, n_critic=2),
+        **dict(gradient_penalty="wgan-gp", loss="wasserstein", penalty_weight=1.0),
+    ),
+    "bigrams, smooth": dict(
+        **dict(kind="tokens", discriminator_bigrams=True, discriminator_activation="tanh"),
+        **dict(gradient_penalty="r1+r2", **PENALTY),
+    ),
+    "bigrams, wgan-gp, smooth, concat": dict(
+        **dict(kind="tokens", discriminator_bigrams=True, discriminator_activation="sigmoid"),
+        **dict(gradient_penalty="wgan-gp", update="joint", discriminator_concat=True),
+    ),
+    "bigrams, layer norm": dict(kind="tokens", discriminator_bigrams=True, discriminator_norm="layer"),
+    "bigrams, maxout": dict(
+        **dict(kind="tokens", discriminator_bigrams=True, discriminator_activation="maxout"),
+        **dict(loss="relativistic", gradient_penalty="r2", **PENALTY),
+    ),
     "tokens, noise on logits": dict(kind="tokens", token_noise=3.0, classes=3, n_generator=2),
     "tokens, pairs": dict(
         kind="tokens", token_embedding=3, loss="relativistic", gradient_penalty="r1", **PENALTY
@@ -52,6 +73,11 @@ EVERY_WAY = pytest.mark.parametrize("training", WAYS_TO_TRAIN.values(), ids=WAYS
 @EVERY_WAY
 def test_a_whole_step_against_pytorch(make_trainer, training, backend):
     assert_a_step_is_pytorchs(make_trainer(backend=backend, **(SMALL | SGD | training)))
+
+
+def test_bigrams_beside_spectral_norm_and_dropout(make_trainer):
+    way = dict(kind="tokens", discriminator_bigrams=True, spectral_norm=True, gradient_penalty="r1")
+    assert_a_step_is_pytorchs(make_trainer(discriminator_dropout=0.3, **(SMALL | SGD | PENALTY | way)))
 
 
 def test_beside_spectral_norm_the_table_stays_as_it_is(make_trainer):
@@ -124,6 +150,15 @@ def test_looks_at_the_discriminator_are_the_products_of_its_table(make_trainer):
         ),
         (dict(token_embedding=3), "token_embedding is 3 but the data are not tokens; leave it at 0"),
         (dict(token_noise=0.5), "token_noise is 0.5 but the data are not tokens; leave it at 0"),
+        (
+            dict(discriminator_bigrams=True),
+            "discriminator_bigrams is true but the data are not tokens; leave it at false",
+        ),
+        (
+            dict(discriminator_bigrams=True, token_embedding=3),
+            "discriminator_bigrams is true but token_embedding is 3, and bigrams are of one-hot tokens; "
+            "set one of them back",
+        ),
         (dict(token_embedding=-1), "token_embedding is -1; it must be at least 0"),
     ],
 )

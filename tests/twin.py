@@ -35,6 +35,7 @@ class Player:
 
     def __init__(self, gan, net, activation, last, classes=0, group=0):
         self.gan, self.form, self.noise = gan, net.form, net.undecided
+        self.paired = net.bigrams.vocabulary if net.bigrams else 0
         self.layers, self.running, self.table = [], [], []
         if net.embedding is not None:
             self.table = [torch.tensor(table_of(net, net.params).astype(float), requires_grad=True)]
@@ -98,6 +99,10 @@ class Player:
             x, label = torch.cat([x, self.table[0][labels]], dim=1), x[:, :0]
         elif self.table:
             x = (x.reshape(len(x), -1, len(self.table[0])) @ self.table[0]).reshape(len(x), -1)
+        if self.paired:
+            tokens = x.reshape(len(x), -1, self.paired)
+            pairs = torch.einsum("rta,rtb->rtab", tokens[:, :-1], tokens[:, 1:])
+            x = torch.cat([x, self.paired**0.5 * pairs.reshape(len(x), -1)], dim=1)
         count = len(self.layers)
         for layer in range(count):
             read = torch.cat([x, label], dim=1) if layer == 0 else x

@@ -5,6 +5,7 @@ Called from Python on NumPy arrays an op runs its NumPy reference; called inside
 """
 
 from .activations import ACTIVATIONS, LEAKY_RELU, LINEAR, RELU, SIGMOID, TANH
+from .bigrams import bigram_columns, bigrams, bigrams_backward, bigrams_tangent
 from .categories import one_hot_draws
 from .clock import count_step, slot_rows
 from .columns import add_columns, join_columns, take_columns
@@ -96,6 +97,10 @@ __all__ = [
     "batch_norm_forward",
     "bce_with_logits",
     "begin_update",
+    "bigram_columns",
+    "bigrams",
+    "bigrams_backward",
+    "bigrams_tangent",
     "clip",
     "conditional_backward",
     "conditional_backward_weights",

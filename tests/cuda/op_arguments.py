@@ -178,6 +178,13 @@ def arguments(op, rows, inputs, outputs, **more):
         known["out"] = poisoned(rows, inputs + outputs)
     if op is fk.one_hot_draws:
         known |= {"categories": 3, "out": poisoned(rows, 3 * outputs)}
+    if op in (fk.bigrams, fk.bigrams_tangent, fk.bigrams_backward):
+        width = GROUP * outputs
+        read = (rows, fk.bigram_columns(width, GROUP))
+        known |= {"vocabulary": GROUP, "read": normals(31, *read), "dread": normals(32, *read)}
+        known |= {"x": normals(33, rows, width), "dx": normals(34, rows, width), "out": poisoned(*read)}
+    if op is fk.bigrams_backward:
+        known["dx"] = poisoned(rows, GROUP * outputs)
     if op in (fk.take_columns, fk.add_columns):
         known["first"] = inputs
     if op is fk.add_columns:

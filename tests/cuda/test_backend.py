@@ -102,6 +102,13 @@ CHANGES = {
     "label embedding": dict(classes=3, label_embedding=2),
     "noise on logits": dict(kind="tokens", token_noise=2.0, token_noise_epochs=2),
     "token embedding": dict(kind="tokens", token_embedding=2, gradient_penalty="wgan-gp", loss="wasserstein"),
+    "bigrams": dict(
+        kind="tokens", discriminator_bigrams=True, gradient_penalty="wgan-gp", loss="wasserstein"
+    ),
+    "bigrams, smooth": dict(
+        **dict(kind="tokens", discriminator_bigrams=True, discriminator_activation="tanh", packing=2),
+        **dict(gradient_penalty="r1+r2", update="joint"),
+    ),
     "maxout": dict(generator_activation="maxout", discriminator_activation="maxout", gradient_penalty="r1"),
 }
 

@@ -9,6 +9,7 @@ import importlib.util
 
 from ..dispatch import LAUNCHED
 from . import (
+    bigrams,
     categories,
     clock,
     columns,
@@ -38,6 +39,7 @@ if SIMULATED or importlib.util.find_spec("cupy"):  # without, the raw kernels ca
         _op.register(array_type(), _function)  # type: ignore[attr-defined]
 
 __all__ = [
+    "bigrams",
     "categories",
     "clock",
     "columns",
