@@ -13,6 +13,8 @@ import numpy as np
 
 from fastgan.choice import where
 from fastgan.compiled import part
+from fastgan.data.build import WIDEST
+from fastgan.errors import UserError
 from fastgan.forms import hand_to_input
 from fastgan.networks import Network, aligned, applied, input_rows
 from fastgan_kernels import (
@@ -43,15 +45,28 @@ class Bigrams(NamedTuple):
     dinputs: np.ndarray
 
 
-def columns_read(columns: int, vocabulary: int, *, wanted: bool) -> int:
-    """Inputs of a first layer that is given rows of so many columns."""
-    return bigram_columns(columns, vocabulary) if wanted else columns
+def inputs_with_bigrams(columns: int, vocabulary: int) -> int:
+    """Inputs of a first layer that reads bigrams where it is given so many columns, `vocabulary` of them a token.
+
+    Raises
+    ------
+    UserError
+        If these are no tokens (a vocabulary of 0), or one alone, or so many that the bigrams would be too wide.
+    """
+    if not vocabulary or columns == vocabulary:
+        found = "rows have a single token" if vocabulary else "the data are not tokens"
+        raise UserError(f"discriminator_bigrams is true but {found}; leave it at false")
+    inputs = bigram_columns(columns, vocabulary)
+    if inputs > WIDEST:
+        raise UserError(
+            f"discriminator_bigrams is true, but {columns // vocabulary:,} tokens of {vocabulary} and their bigrams "
+            f"are {inputs:,} columns, more than {WIDEST:,}; leave it at false"
+        )
+    return inputs
 
 
-def with_bigrams(net: Network, columns: int, vocabulary: int, *, wanted: bool) -> Network:
-    """Return a network that was laid out for bigrams as one that reads them; as it is unless `wanted`."""
-    if not wanted:
-        return net
+def with_bigrams(net: Network, columns: int, vocabulary: int) -> Network:
+    """Return a network that was laid out for bigrams as one that reads them."""
     size = net.max_rows * int(net.layers[0, INPUTS])
     return net._replace(bigrams=Bigrams(vocabulary, columns, aligned(size), aligned(size)))
 
@@ -88,7 +103,7 @@ def bigram_tangents(net, x, points, tangents):
 
 
 @part
-def to_layers_input(net, dz, deltas, dx):
+def carry_to_read(net, dz, deltas, dx):
     """Carry the deltas dz at the first layer's sums, those of the arena's rows from `deltas` on, into what it reads."""
     w, _ = applied(net, 0)
     dense_backward_rows(dz, w, dx[:0], LINEAR, net.slope, dx)
@@ -97,7 +112,7 @@ def to_layers_input(net, dz, deltas, dx):
 
 def _to_input(net, dz, points, deltas, dx):
     if dx.size > 0:
-        to_layers_input(net, dz, deltas, dx)
+        carry_to_read(net, dz, deltas, dx)
 
 
 @where("bigrams", without=_to_input)
@@ -109,6 +124,6 @@ def carry_to_tokens(net, dz, points, deltas, dx):
     if dx.size > 0:
         source = net.bigrams
         dinputs = input_rows(net, source.dinputs, len(dz), deltas)
-        to_layers_input(net, dz, deltas, dinputs)
+        carry_to_read(net, dz, deltas, dinputs)
         read = input_rows(net, source.inputs, len(dz), points)
         bigrams_backward(read, dinputs, source.vocabulary, dx)

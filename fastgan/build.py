@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgan.bigrams import columns_read, with_bigrams
+from fastgan.bigrams import inputs_with_bigrams, with_bigrams
 from fastgan.data.dataset import DataSpec
 from fastgan.embedding import draw_table, with_embedding
 from fastgan.errors import UserError
@@ -116,18 +116,15 @@ def build_discriminator(
     """The discriminator: one input a column, the hidden layers, a real/fake logit and n_classes class logits.
 
     A token has as many columns as there are tokens, or a vector of token_embedding numbers; with bigrams each two
-    neighbours have the square of them as well.
+    neighbours have as many as there are pairs of tokens.
     """
     width, columns = settings.token_embedding, spec.network_width * settings.packing
     if width and not spec.vocabulary:
         raise UserError(f"token_embedding is {width} but the data are not tokens; leave it at 0")
-    wanted = settings.discriminator_bigrams
-    if wanted and not spec.vocabulary:
-        raise UserError("discriminator_bigrams is true but the data are not tokens; leave it at false")
     table = (spec.vocabulary if width else 0, width)
-    read = (
-        columns // spec.vocabulary * width if width else columns_read(columns, spec.vocabulary, wanted=wanted)
-    )
+    read = columns // spec.vocabulary * width if width else columns
+    if settings.discriminator_bigrams:
+        read = inputs_with_bigrams(columns, spec.vocabulary)
     hidden, activation = list(settings.discriminator), settings.discriminator_activation
     pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
     net = build_network(
@@ -143,8 +140,11 @@ def build_discriminator(
         normed=settings.discriminator_norm != "none",
         table=table,
     )
+    net = with_embedding(net, *table, of_tokens=True)
+    if settings.discriminator_bigrams:
+        net = with_bigrams(net, columns, spec.vocabulary)
     return with_form(
-        with_bigrams(with_embedding(net, *table, of_tokens=True), columns, spec.vocabulary, wanted=wanted),
+        net,
         dropout=settings.discriminator_dropout,
         masks=DISCRIMINATOR_MASKS,
         pieces=pieces,

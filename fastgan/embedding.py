@@ -2,7 +2,8 @@
 
 The generator's labels become columns beside the latent vector, as in Mirza and Osindero (2014, arXiv 1411.1784, section
 4.1). Each of the discriminator's tokens, one-hot or soft, becomes the mean of the vectors weighted by it, in which a
-penalty's second-order gradient is that of one more linear layer. A network without a table has no machine code for one.
+penalty's second-order gradient is that of one more linear layer. A network without a table has no machine code for one;
+it may read `bigrams`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgan.bigrams import bigram_tangents, bigrams_read, carry_to_tokens, joined_by_bigrams, to_layers_input
+from fastgan.bigrams import bigram_tangents, bigrams_read, carry_to_read, carry_to_tokens, joined_by_bigrams
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import COUNT, FIRST, START, STOP, Network, aligned, input_rows
@@ -99,7 +100,10 @@ def embedded(net, x, labels, first):
 
 @where("embedding", without=bigram_tangents)
 def tangents_read(net, x, points, tangents):
-    """How what the first layer reads moves with rows of tokens, the rows from `tangents` on: by the table itself."""
+    """How what the first layer reads moves with rows of tokens, the rows from `tangents` on: by the table itself.
+
+    It does wherever they are; bigrams move by the tokens of the rows from `points` on.
+    """
     source = net.embedding
     out = input_rows(net, source.inputs, len(x), tangents)
     tokens, vectors = by_entry(x, source.entries), by_entry(out, source.width)
@@ -121,7 +125,7 @@ def carry_to_input(net, dz, points, deltas, dx):
     """
     source = net.embedding
     dinputs = input_rows(net, source.dinputs, len(dz), deltas)
-    to_layers_input(net, dz, deltas, dinputs)
+    carry_to_read(net, dz, deltas, dinputs)
     if source.of_tokens and dx.size > 0:
         dvectors, dtokens = by_entry(dinputs, source.width), by_entry(dx, source.entries)
         dense_backward_rows(dvectors, table_of(net, net.params), dtokens[:0], LINEAR, net.slope, dtokens)

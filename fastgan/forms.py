@@ -123,12 +123,11 @@ def with_form(
 def with_rows(net: Network, rows: int) -> Network:
     """Return a network with an arena of its own for the outputs of so many rows."""
     own = net._replace(outputs=aligned(rows * int(net.layers[:, OUTPUTS].sum())), max_rows=rows)
-    if net.embedding is not None:
-        own = own._replace(
-            embedding=net.embedding._replace(inputs=aligned(rows * int(net.layers[0, INPUTS])))
-        )
-    if net.bigrams is not None:
-        own = own._replace(bigrams=net.bigrams._replace(inputs=aligned(rows * int(net.layers[0, INPUTS]))))
+    for name in ("embedding", "bigrams"):
+        stage = getattr(net, name)
+        if stage is not None:
+            inputs = aligned(rows * int(net.layers[0, INPUTS]))
+            own = own._replace(**{name: stage._replace(inputs=inputs)})
     form = net.form
     if form is None:
         return own

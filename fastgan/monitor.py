@@ -12,7 +12,7 @@ import numpy as np
 from fastgan import verdicts
 from fastgan.data.dataset import DataSpec
 from fastgan.json_rows import Row, figure
-from fastgan.looks import EVERY, Looks, affordable
+from fastgan.looks import EVERY, MOST_NUMBERS, Looks, affordable
 from fastgan.quality import nearness
 from fastgan.stats import WINDOW, unique_share
 
@@ -157,10 +157,14 @@ def outputs(discriminator: Network, rows: np.ndarray) -> np.ndarray:
     from fastgan.embedding import columns_given
     from fastgan.forms import with_rows
     from fastgan.passes import forward
+    from fastgan_kernels.layers import INPUTS
 
     pack = columns_given(discriminator) // rows.shape[1]
     rows = rows[: len(rows) // pack * pack].reshape(len(rows) // pack, -1)
-    return forward(with_rows(discriminator, len(rows)), rows, np.zeros(0, np.int64))[:, 0].astype(np.float64)
+    at_once = min(len(rows), max(1, MOST_NUMBERS // int(discriminator.layers[0, INPUTS])))
+    net, none = with_rows(discriminator, at_once), np.zeros(0, np.int64)
+    parts = [rows[first : first + at_once] for first in range(0, len(rows), at_once)]
+    return np.concatenate([forward(net, part, none)[:, 0].astype(np.float64) for part in parts])
 
 
 def mean_score(values: np.ndarray, loss: str) -> float:

@@ -6,7 +6,9 @@ import pytest
 from fastgan import GAN, load
 from fastgan.embedding import table_of
 from fastgan.errors import UserError
+from fastgan.looks import MOST_NUMBERS
 from fastgan.monitor import outputs
+from fastgan_kernels import bigrams
 
 from .test_crew import WAYS, only
 from .test_crew import run as run_crew
@@ -96,7 +98,8 @@ def test_the_same_bytes_with_any_number_of_threads(make_trainer, state_of, train
     assert len(ends) == 1
 
 
-def test_training_goes_on_from_a_checkpoint_and_samples_from_a_file(tmp_path):
+@pytest.mark.parametrize("reading", [dict(token_embedding=3), dict(discriminator_bigrams=True)], ids=str)
+def test_training_goes_on_from_a_checkpoint_and_samples_from_a_file(tmp_path, reading):
     random = np.random.default_rng(0)
     x, y = random.integers(0, 5, (96, 4)), random.integers(0, 3, 96)
 
@@ -107,8 +110,8 @@ def test_training_goes_on_from_a_checkpoint_and_samples_from_a_file(tmp_path):
             backend="numpy",
             vocabulary=5,
             label_embedding=2,
-            token_embedding=3,
             ema=0.9,
+            **reading,
         )
 
     whole = fresh().fit(x, y, steps=7)
@@ -141,6 +144,18 @@ def test_looks_at_the_discriminator_are_the_products_of_its_table(make_trainer):
     np.testing.assert_allclose(outputs(net, rows.reshape(10, 20)), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("most", [MOST_NUMBERS, 1])
+def test_looks_at_a_discriminator_of_bigrams_take_few_rows_at_once(make_trainer, monkeypatch, most):
+    monkeypatch.setattr("fastgan.monitor.MOST_NUMBERS", most)
+    trainer = make_trainer("tokens", discriminator_bigrams=True, packing=2, discriminator=[])
+    net = trainer.gan.discriminator
+    rows = np.eye(5, dtype=np.float32)[np.random.default_rng(0).integers(0, 5, (11, 4))].reshape(11, 20)
+    read = np.empty((5, 40 + 7 * 25), np.float32)
+    bigrams(rows[:10].reshape(5, 40), 5, read)
+    expected = read @ net.params[:215] + net.params[215]
+    np.testing.assert_allclose(outputs(net, rows), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -166,6 +181,25 @@ def test_vectors_of_nothing(settings, message):
     x = np.random.default_rng(0).normal(size=(96, 3))
     with pytest.raises(UserError, match=f"^{message}$"):
         GAN(batch_size=16, backend="numpy", **settings).fit(x, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "vocabulary", "found"),
+    [
+        (1, 5, "discriminator_bigrams is true but rows have a single token; leave it at false"),
+        (
+            64,
+            256,
+            "discriminator_bigrams is true, but 64 tokens of 256 and their bigrams are 4,145,152 columns, more than "
+            "1,048,576; leave it at false",
+        ),
+    ],
+)
+def test_bigrams_of_too_few_tokens_or_too_many(tokens, vocabulary, found):
+    x = np.random.default_rng(0).integers(0, vocabulary, (96, tokens))
+    gan = GAN(batch_size=16, backend="numpy", vocabulary=vocabulary, discriminator_bigrams=True)
+    with pytest.raises(UserError, match=f"^{found}$"):
+        gan.fit(x, steps=1)
 
 
 def test_noise_on_logits_makes_the_generator_choose():

@@ -30,7 +30,7 @@ def bigrams(x: np.ndarray, vocabulary: int, out: np.ndarray) -> None:
     vocabulary : columns of a token
     out : (rows, bigram_columns(tokens * vocabulary, vocabulary)) float32, written
     """
-    tokens = x.reshape(len(x), -1, vocabulary)
+    tokens = x.reshape(len(x), x.shape[1] // vocabulary, vocabulary)
     out[:, : x.shape[1]] = x
     out[:, x.shape[1] :] = _products(tokens[:, :-1], tokens[:, 1:])
 
@@ -69,7 +69,7 @@ def bigrams_tangent(read: np.ndarray, dx: np.ndarray, vocabulary: int, out: np.n
     vocabulary : as `bigrams`
     out : the shape of `read`, float32, written
     """
-    shape = (len(dx), -1, vocabulary)
+    shape = (len(dx), dx.shape[1] // vocabulary, vocabulary)
     x, moves = read[:, : dx.shape[1]].reshape(shape), dx.reshape(shape)
     out[:, : dx.shape[1]] = dx
     out[:, dx.shape[1] :] = _products(moves[:, :-1], x[:, 1:])
@@ -109,9 +109,10 @@ def bigrams_backward(read: np.ndarray, dread: np.ndarray, vocabulary: int, dx: n
     """
     rows, columns = dx.shape
     root = dx.dtype.type(math.sqrt(vocabulary))
-    x = root * read[:, :columns].reshape(rows, -1, vocabulary)
-    pairs = dread[:, columns:].reshape(rows, -1, vocabulary, vocabulary)
-    tokens = dread[:, :columns].reshape(rows, -1, vocabulary).copy()
+    count = columns // vocabulary
+    x = root * read[:, :columns].reshape(rows, count, vocabulary)
+    pairs = dread[:, columns:].reshape(rows, count - 1, vocabulary, vocabulary)
+    tokens = dread[:, :columns].reshape(rows, count, vocabulary).copy()
     tokens[:, :-1] += (pairs @ x[:, 1:, :, None])[..., 0]
     tokens[:, 1:] += (x[:, :-1, None, :] @ pairs)[..., 0, :]
     dx[...] = tokens.reshape(rows, columns)

@@ -8,7 +8,8 @@ import fastgan_kernels as fk
 from .helpers import assert_gradient, normals, poisoned, run_both
 
 SHAPES = pytest.mark.parametrize(
-    ("rows", "tokens", "vocabulary"), [(1, 1, 1), (3, 1, 4), (2, 2, 1), (7, 5, 3), (33, 16, 8), (2, 3, 40)]
+    ("rows", "tokens", "vocabulary"),
+    [(1, 1, 1), (0, 4, 3), (3, 1, 4), (2, 2, 1), (7, 5, 3), (33, 16, 8), (2, 3, 40)],
 )
 
 
@@ -20,10 +21,11 @@ def read_of(x, vocabulary):
 @SHAPES
 def test_a_pair_of_neighbours_has_its_own_column(rows, tokens, vocabulary):
     drawn = np.random.default_rng(rows).integers(0, vocabulary, (rows, tokens))
-    x = np.eye(vocabulary, dtype=np.float32)[drawn].reshape(rows, -1)
+    x = np.eye(vocabulary, dtype=np.float32)[drawn].reshape(rows, tokens * vocabulary)
     read = read_of(x, vocabulary)
     np.testing.assert_array_equal(read[:, : x.shape[1]], x)
-    pairs = np.eye(vocabulary**2)[drawn[:, :-1] * vocabulary + drawn[:, 1:]].reshape(rows, -1)
+    pairs = np.eye(vocabulary**2)[drawn[:, :-1] * vocabulary + drawn[:, 1:]]
+    pairs = pairs.reshape(rows, (tokens - 1) * vocabulary**2)
     np.testing.assert_allclose(read[:, x.shape[1] :], pairs * np.sqrt(vocabulary), rtol=1e-6)
 
 
