@@ -45,15 +45,17 @@ class Bigrams(NamedTuple):
     dinputs: np.ndarray
 
 
-def inputs_with_bigrams(columns: int, vocabulary: int) -> int:
+def inputs_with_bigrams(columns: int, vocabulary: int, packing: int) -> int:
     """Inputs of a first layer that reads bigrams where it is given so many columns, `vocabulary` of them a token.
+
+    They are those of `packing` rows side by side.
 
     Raises
     ------
     UserError
         If these are no tokens (a vocabulary of 0), or one alone, or so many that the bigrams would be too wide.
     """
-    if not vocabulary or columns == vocabulary:
+    if not vocabulary or columns == vocabulary * packing:
         found = "rows have a single token" if vocabulary else "the data are not tokens"
         raise UserError(f"discriminator_bigrams is true but {found}; leave it at false")
     inputs = bigram_columns(columns, vocabulary)
@@ -76,7 +78,7 @@ def _as_given(net, x, labels, first):
 
 
 @where("bigrams", without=_as_given)
-def joined_by_bigrams(net, x, labels, first):
+def tokens_and_bigrams(net, x, labels, first):
     """What the first layer reads of tokens x, the rows from `first` on, and the labels, which it does not need."""
     out = input_rows(net, net.bigrams.inputs, len(x), first)
     bigrams(x, net.bigrams.vocabulary, out)

@@ -124,7 +124,7 @@ def build_discriminator(
     table = (spec.vocabulary if width else 0, width)
     read = columns // spec.vocabulary * width if width else columns
     if settings.discriminator_bigrams:
-        read = inputs_with_bigrams(columns, spec.vocabulary)
+        read = inputs_with_bigrams(columns, spec.vocabulary, settings.packing)
     hidden, activation = list(settings.discriminator), settings.discriminator_activation
     pieces, joined = pieces_of(settings, activation), settings.discriminator_concat
     net = build_network(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgan.bigrams import bigram_tangents, bigrams_read, carry_to_read, carry_to_tokens, joined_by_bigrams
+from fastgan.bigrams import bigram_tangents, bigrams_read, carry_to_read, carry_to_tokens, tokens_and_bigrams
 from fastgan.choice import only_with, where
 from fastgan.compiled import part
 from fastgan.networks import COUNT, FIRST, START, STOP, Network, aligned, input_rows
@@ -88,7 +88,7 @@ def by_entry(x, columns):
     return x.reshape((x.size // columns, columns))
 
 
-@where("embedding", without=joined_by_bigrams)
+@where("embedding", without=tokens_and_bigrams)
 def embedded(net, x, labels, first):
     """What the first layer reads of x, the rows from `first` on, and the labels (0,) that it still needs."""
     if net.embedding.of_tokens:

@@ -184,20 +184,23 @@ def test_vectors_of_nothing(settings, message):
 
 
 @pytest.mark.parametrize(
-    ("tokens", "vocabulary", "found"),
+    ("tokens", "vocabulary", "packing", "found"),
     [
-        (1, 5, "discriminator_bigrams is true but rows have a single token; leave it at false"),
+        (1, 5, 1, "discriminator_bigrams is true but rows have a single token; leave it at false"),
+        (1, 5, 2, "discriminator_bigrams is true but rows have a single token; leave it at false"),
         (
             64,
             256,
+            1,
             "discriminator_bigrams is true, but 64 tokens of 256 and their bigrams are 4,145,152 columns, more than "
             "1,048,576; leave it at false",
         ),
     ],
 )
-def test_bigrams_of_too_few_tokens_or_too_many(tokens, vocabulary, found):
+def test_bigrams_of_too_few_tokens_or_too_many(tokens, vocabulary, packing, found):
     x = np.random.default_rng(0).integers(0, vocabulary, (96, tokens))
-    gan = GAN(batch_size=16, backend="numpy", vocabulary=vocabulary, discriminator_bigrams=True)
+    packed = dict(packing=packing, discriminator_bigrams=True)
+    gan = GAN(batch_size=16, backend="numpy", vocabulary=vocabulary, **packed)
     with pytest.raises(UserError, match=f"^{found}$"):
         gan.fit(x, steps=1)
 
